@@ -1,0 +1,75 @@
+"""mapcore decides which node of a cluster holds which partition, and tells where every key lives.
+
+    cluster = mapcore.load("cluster.json")
+    plan = mapcore.plan(cluster, add={"n9": "z1"}, remove=["n3"])
+    router = mapcore.Router(plan.target)
+    router.node(b"user:1")
+
+Names are loaded when they are first used: a process that only routes never imports the planner.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mapcore.cluster import Cluster as Cluster
+    from mapcore.cluster import Node as Node
+    from mapcore.cluster import Settings as Settings
+    from mapcore.errors import DocumentError as DocumentError
+    from mapcore.errors import KeyNotCovered as KeyNotCovered
+    from mapcore.errors import MapcoreError as MapcoreError
+    from mapcore.errors import NoMaster as NoMaster
+    from mapcore.keys import HashKeys as HashKeys
+    from mapcore.keys import KeyRange as KeyRange
+    from mapcore.keys import RangeKeys as RangeKeys
+    from mapcore.maps import NodeIndex as NodeIndex
+    from mapcore.maps import PartitionMap as PartitionMap
+    from mapcore.maps import Version as Version
+    from mapcore.states import LITERAL as LITERAL
+    from mapcore.states import PAIRED as PAIRED
+    from mapcore.states import RUNNING as RUNNING
+    from mapcore.states import SAFE as SAFE
+    from mapcore.states import Placement as Placement
+    from mapcore.states import Running as Running
+    from mapcore.states import next_hop as next_hop
+    from mapcore.states import state_code as state_code
+
+_HOMES = {
+    "Cluster": "cluster",
+    "DocumentError": "errors",
+    "HashKeys": "keys",
+    "KeyNotCovered": "errors",
+    "KeyRange": "keys",
+    "LITERAL": "states",
+    "MapcoreError": "errors",
+    "NoMaster": "errors",
+    "Node": "cluster",
+    "NodeIndex": "maps",
+    "PAIRED": "states",
+    "PartitionMap": "maps",
+    "Placement": "states",
+    "RUNNING": "states",
+    "RangeKeys": "keys",
+    "Running": "states",
+    "SAFE": "states",
+    "Settings": "cluster",
+    "Version": "maps",
+    "next_hop": "states",
+    "state_code": "states",
+}
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'mapcore' has no attribute {name!r}")
+    value = getattr(import_module(f"mapcore.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(_HOMES))

@@ -1,0 +1,322 @@
+"""The cluster: nodes and where they stand, settings, config, and the maps over them.
+
+These are the values that documents are decoded into; `mapcore.documents` reads and writes them.
+All are immutable. Field names are those of the documents, in Python's spelling. `extra` keeps the
+fields that mapcore does not know, so that they are written back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+import msgspec
+
+from mapcore.errors import MapError
+from mapcore.keys import HashKeys, KeyFunction
+from mapcore.maps import NodeIndex, PartitionMap
+
+__all__ = [
+    "SOLE_MAP",
+    "Assignment",
+    "Balance",
+    "Cluster",
+    "ClusterMap",
+    "Config",
+    "Constraints",
+    "Health",
+    "MaxPeers",
+    "Mode",
+    "Node",
+    "Quorum",
+    "Rule",
+    "Settings",
+    "SpreadLevel",
+    "Volume",
+]
+
+SOLE_MAP: Final = "map"
+"""The name of the map in a document of the short form."""
+
+
+class Assignment(Enum):
+    """How many masters a partition may have."""
+
+    MASTER_SLAVE = "masterSlave"
+    MULTI_MASTER = "multiMaster"
+
+
+class Health(Enum):
+    """How well a node is."""
+
+    GREEN = "green"
+    YELLOW = "yellow"
+    RED = "red"
+
+
+class Mode(Enum):
+    """What may be done with a node.
+
+    Active nodes take copies; a node in maintenance keeps its copies, is master of none and gets
+    nothing new; a leaving node gives all up; a gone node cannot be reached any more.
+    """
+
+    ACTIVE = "active"
+    MAINTENANCE = "maintenance"
+    LEAVING = "leaving"
+    GONE = "gone"
+
+
+class _Value(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+    """A part of a document; unknown fields are kept in `extra` by the decoder."""
+
+
+class Volume(_Value, frozen=True):
+    """A disk of a node; `capacity` in bytes, None where it is not known."""
+
+    type: str
+    path: str | None = None
+    capacity: int | None = None
+    extra: Mapping[str, Any] = {}
+
+
+class Node(_Value, frozen=True):
+    """A node of the cluster.
+
+    Attributes:
+        name: unique in the cluster.
+        location: where it stands, outermost level first, as in `z1/r1/s3`.
+        weight: its share of the load relative to other nodes; 0 holds nothing.
+        health: green, yellow or red.
+        mode: active, maintenance, leaving or gone.
+        volumes: its disks.
+        tags: what it has that a partition may ask for.
+    """
+
+    name: str
+    location: str = ""
+    weight: float = 1.0
+    health: Health = Health.GREEN
+    mode: Mode = Mode.ACTIVE
+    volumes: tuple[Volume, ...] = ()
+    tags: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = {}
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The parts of the location, outermost first."""
+        return tuple(self.location.split("/")) if self.location else ()
+
+
+class Constraints(_Value, frozen=True):
+    """How many masters and slaves each partition shall have."""
+
+    master: int = 1
+    slave: int = 0
+    extra: Mapping[str, Any] = {}
+
+    @property
+    def copy_count(self) -> int:
+        """Masters and slaves together."""
+        return self.master + self.slave
+
+
+class SpreadLevel(_Value, frozen=True):
+    """A level over which the copies of a partition are spread."""
+
+    level: str
+    extra: Mapping[str, Any] = {}
+
+
+class Rule(_Value, frozen=True):
+    """Where slaves stand relative to the master: same value of one level, other of another."""
+
+    same: str | None = None
+    different: str | None = None
+    extra: Mapping[str, Any] = {}
+
+
+class MaxPeers(_Value, frozen=True):
+    """How many other nodes a node may exchange a partition's data with.
+
+    The limit holds for the map as planned, or also after any single failover.
+    """
+
+    count: int
+    after: Literal["plan", "failover"] = "failover"
+    extra: Mapping[str, Any] = {}
+
+
+class Quorum(_Value, frozen=True):
+    """How many copies must answer a read and a write."""
+
+    read: int
+    write: int
+    extra: Mapping[str, Any] = {}
+
+
+class Balance(_Value, frozen=True):
+    """How far the number of copies of a node may be from its share beyond rounding."""
+
+    slack: int = 0
+    extra: Mapping[str, Any] = {}
+
+
+class Settings(_Value, frozen=True):
+    """What a map is asked to be.
+
+    Attributes:
+        assignment: one master a partition, or as many as the constraints say.
+        constraints: the number of copies by role.
+        num_partitions: for hash maps; None where only the map says it.
+        key_func: `hash-crc32` or `range`.
+        levels: the names of the parts of a location, outermost first.
+        spread: the levels to spread over; None for all of `levels`, empty for none.
+        rules: for slaves, where they stand relative to their master.
+        max_peers: the limit on fan-out, or None.
+        quorum: for the embedding store and the router tier.
+        balance: how even loads must be.
+    """
+
+    assignment: Assignment = Assignment.MASTER_SLAVE
+    constraints: Constraints = Constraints()
+    num_partitions: int | None = None
+    key_func: Literal["hash-crc32", "range"] = "hash-crc32"
+    levels: tuple[str, ...] = ()
+    spread: tuple[SpreadLevel, ...] | None = None
+    rules: Mapping[str, tuple[Rule, ...]] = {}
+    max_peers: int | MaxPeers | None = None
+    quorum: Quorum | None = None
+    balance: Balance | None = None
+    extra: Mapping[str, Any] = {}
+
+    @property
+    def spread_levels(self) -> tuple[str, ...]:
+        """The names of the levels to spread over, outermost first."""
+        if self.spread is None:
+            return self.levels
+        wanted = {item.level for item in self.spread}
+        return tuple(level for level in self.levels if level in wanted)
+
+
+class Config(_Value, frozen=True):
+    """How the cluster is run: limits on work that the nodes do at once."""
+
+    max_full_scans_per_volume_type: Mapping[str, int] = {}
+    extra: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterMap:
+    """One map of a cluster, such as a bucket, table or index.
+
+    Attributes:
+        settings: what holds for it, its own settings over those of the cluster.
+        own_settings: its own settings as they stand in the document.
+        current: what is, or None.
+        target: what shall be, or None.
+    """
+
+    settings: Settings
+    current: PartitionMap | None = None
+    target: PartitionMap | None = None
+    own_settings: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> KeyFunction:
+        """The key function: that of the maps, else the hash that the settings ask for.
+
+        Raises:
+            MapError: there is no map, and the settings do not say how many partitions.
+        """
+        for known in (self.current, self.target):
+            if known is not None:
+                return known.keys
+        if self.settings.key_func != "hash-crc32" or self.settings.num_partitions is None:
+            raise MapError(
+                "found neither a map nor settings with keyFunc hash-crc32 and numPartitions, "
+                "expected one of them to say what the partitions are"
+            )
+        return HashKeys(self.settings.num_partitions)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Nodes, settings, config and maps: all that one document says.
+
+    Attributes:
+        nodes: in the order of the document; in it of the maps where it lists none.
+        settings: common to all maps.
+        config: limits on work.
+        maps: by name; in the short form one, called `SOLE_MAP`.
+        lists_nodes: whether the document lists its nodes.
+        is_short_form: whether the document has the one `map` instead of `maps`.
+    """
+
+    nodes: tuple[Node, ...] = ()
+    settings: Settings = field(default_factory=Settings)
+    config: Config = field(default_factory=Config)
+    maps: Mapping[str, ClusterMap] = field(default_factory=lambda: MappingProxyType({}))
+    lists_nodes: bool = True
+    is_short_form: bool = True
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def node_index(self) -> NodeIndex:
+        """The names of the nodes, numbered."""
+        return NodeIndex(node.name for node in self.nodes)
+
+    def node(self, name: str) -> Node:
+        """Return the node called `name`; KeyError if there is none."""
+        return self.nodes[self.node_index.number(name)]
+
+    def map(self, name: str | None = None) -> ClusterMap:
+        """Return a map by name, or the only one.
+
+        Raises:
+            MapError: there is no such map, or several and no name.
+        """
+        if name is None:
+            if len(self.maps) != 1:
+                raise MapError(
+                    f"found {len(self.maps)} maps ({', '.join(self.maps) or 'none'}), "
+                    "expected one, or the name of one"
+                )
+            return next(iter(self.maps.values()))
+        if name not in self.maps:
+            raise MapError(
+                f"found no map called {name!r}, expected one of {', '.join(self.maps) or 'none'}"
+            )
+        return self.maps[name]
+
+    @property
+    def current(self) -> PartitionMap | None:
+        """The current map of the only map; MapError if there are several."""
+        return self.map().current
+
+    @property
+    def target(self) -> PartitionMap | None:
+        """The target map of the only map; MapError if there are several."""
+        return self.map().target
+
+    def with_map(self, entry: ClusterMap, name: str | None = None) -> Cluster:
+        """Return this cluster with one of its maps replaced."""
+        self.map(name)
+        return replace(self, maps=dict(self.maps) | {name or next(iter(self.maps)): entry})
+
+    def with_target(self, target: PartitionMap, name: str | None = None) -> Cluster:
+        """Return this cluster with another target map."""
+        return self.with_map(replace(self.map(name), target=target), name)
+
+    def with_current(self, current: PartitionMap, name: str | None = None) -> Cluster:
+        """Return this cluster with another current map."""
+        return self.with_map(replace(self.map(name), current=current), name)
+
+    def with_nodes(self, nodes: tuple[Node, ...]) -> Cluster:
+        """Return this cluster with other nodes; its maps keep their own node lists."""
+        return replace(self, nodes=nodes, lists_nodes=True)

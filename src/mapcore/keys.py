@@ -1,0 +1,285 @@
+"""Key functions: which partition a key belongs to.
+
+There are two. `HashKeys` (`hash-crc32` in documents) takes zlib's CRC-32 of the key's bytes modulo
+the number of partitions. `RangeKeys` (`range`) gives each partition an interval of keys in
+bytewise order. Text is taken as UTF-8 in both.
+
+A key function also names the partitions and fixes their numbers: a hash partition's name is its
+number; ranges are numbered in the order of their starts, a source before the ranges that come
+from it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from mapcore.errors import KeyNotCovered, MapError
+
+__all__ = [
+    "HashKeys",
+    "Key",
+    "KeyFunction",
+    "KeyRange",
+    "RangeKeys",
+    "key_bytes",
+    "prefix_successor",
+]
+
+Key: TypeAlias = "bytes | bytearray | memoryview | str"
+
+
+def key_bytes(key: Key) -> bytes:
+    """Return the bytes of a key: text as UTF-8, anything else as it is."""
+    return key.encode() if isinstance(key, str) else bytes(key)
+
+
+def prefix_successor(prefix: bytes) -> bytes | None:
+    """Return the least byte string above every string that starts with `prefix`.
+
+    None if there is none, that is, if `prefix` is empty or holds nothing but 0xff.
+    """
+    stripped = prefix.rstrip(b"\xff")
+    return stripped[:-1] + bytes([stripped[-1] + 1]) if stripped else None
+
+
+class HashKeys:
+    """CRC-32 of the key modulo the number of partitions.
+
+    Raises:
+        MapError: `partition_count` is not between 1 and 2**31 - 1.
+    """
+
+    __slots__ = ("partition_count",)
+
+    label: Final = "hash-crc32"
+
+    def __init__(self, partition_count: int) -> None:
+        if not 1 <= partition_count < 2**31:
+            raise MapError(f"found {partition_count} partitions, expected 1 to 2147483647")
+        self.partition_count = partition_count
+
+    def __len__(self) -> int:
+        return self.partition_count
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, HashKeys) and other.partition_count == self.partition_count
+
+    def __hash__(self) -> int:
+        return hash(self.partition_count)
+
+    def __repr__(self) -> str:
+        return f"HashKeys({self.partition_count})"
+
+    def name(self, partition: int) -> str:
+        """Return the name of a partition, its number as text."""
+        if not 0 <= partition < self.partition_count:
+            raise IndexError(f"partition {partition} of {self.partition_count}")
+        return str(partition)
+
+    def names(self) -> Iterator[str]:
+        """Iterate over the names of all partitions, in order."""
+        return map(str, range(self.partition_count))
+
+    def number(self, name: str) -> int:
+        """Return the number of the partition called `name`.
+
+        Raises:
+            KeyError: there is none. Only the plain decimal form is a name: `7`, not `07`.
+        """
+        if name.isascii() and name.isdecimal() and (name == "0" or name[0] != "0"):
+            partition = int(name)
+            if partition < self.partition_count:
+                return partition
+        raise KeyError(name)
+
+    def partition(self, key: Key) -> int:
+        """Return the number of the partition that `key` belongs to."""
+        return zlib.crc32(key_bytes(key)) % self.partition_count
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """The keys of one partition: `start` inclusive, `end` exclusive, None for no end.
+
+    Attributes:
+        name: the partition's name.
+        start: the least key.
+        end: the least key above the range, or None.
+        source: the name of the range that this one is split from, or None.
+    """
+
+    name: str
+    start: bytes
+    end: bytes | None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.end is not None and self.end <= self.start:
+            raise MapError(
+                f"range {self.name!r}: found end {self.end!r} at or below start {self.start!r}, "
+                "expected an end above the start"
+            )
+
+    @classmethod
+    def from_name(cls, name: str, source: str | None = None) -> KeyRange:
+        """Return the range that a name such as `a-c` spells out.
+
+        It runs from `a` to every key whose first characters are at most `c`. An empty first part
+        is the least key; an empty last part is no end.
+
+        Raises:
+            MapError: the name does not have exactly one hyphen, or its parts are out of order.
+        """
+        first, hyphen, last = name.partition("-")
+        if not hyphen or "-" in last:
+            raise MapError(
+                f"range {name!r}: found no start and end in the name, expected one hyphen "
+                'between two prefixes as in "a-c", or "start" and "end"'
+            )
+        return cls(name, first.encode(), prefix_successor(last.encode()), source)
+
+    @property
+    def is_spelled_by_name(self) -> bool:
+        """Whether the name alone says where the range starts and ends."""
+        try:
+            spelled = KeyRange.from_name(self.name, self.source)
+        except MapError:
+            return False
+        return spelled == self
+
+    def __contains__(self, key: Key) -> bool:
+        key = key_bytes(key)
+        return self.start <= key and (self.end is None or key < self.end)
+
+    def covers(self, other: KeyRange) -> bool:
+        """Whether every key of `other` is also a key of this range."""
+        return self.start <= other.start and (
+            self.end is None or (other.end is not None and other.end <= self.end)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RangeKeys:
+    """Intervals of keys in bytewise order.
+
+    `ranges` may be given in any order; they are kept, and numbered, by start. Two ranges may share
+    keys only if one is the source of the other, directly or by way of others: the picture in the
+    middle of a split. Keys that no range covers are gaps.
+
+    Raises:
+        MapError: there are no ranges, two have one name, or two overlap.
+    """
+
+    ranges: tuple[KeyRange, ...]
+    _numbers: dict[str, int] = field(init=False, repr=False, compare=False)
+
+    label = "range"
+
+    def __init__(self, ranges: Iterable[KeyRange]) -> None:
+        ordered = tuple(sorted(ranges, key=_position))
+        if not ordered:
+            raise MapError("found no ranges, expected at least one")
+        object.__setattr__(self, "ranges", ordered)
+        object.__setattr__(self, "_numbers", {item.name: i for i, item in enumerate(ordered)})
+        if len(self._numbers) != len(ordered):
+            twice = next(
+                item.name
+                for number, item in enumerate(ordered)
+                if self._numbers[item.name] != number
+            )
+            raise MapError(f"found range {twice!r} twice, expected every name once")
+        self._check_overlap()
+
+    def __len__(self) -> int:
+        return len(self.ranges)
+
+    def _check_overlap(self) -> None:
+        open_ranges: list[KeyRange] = []
+        for current in self.ranges:
+            while open_ranges and not _reaches(open_ranges[-1], current):
+                open_ranges.pop()
+            if open_ranges and not self._is_source(open_ranges[-1], current):
+                other = open_ranges[-1]
+                raise MapError(
+                    f"range {current.name!r} overlaps range {other.name!r}: found keys from "
+                    f"{current.start!r} in both, expected ranges that share no key, or "
+                    "one the source of the other"
+                )
+            open_ranges.append(current)
+
+    def _is_source(self, outer: KeyRange, inner: KeyRange) -> bool:
+        if not outer.covers(inner):
+            return False
+        ancestor: str | None = inner.source
+        for _ in range(len(self.ranges)):
+            if ancestor is None or ancestor == outer.name:
+                break
+            number = self._numbers.get(ancestor)
+            ancestor = None if number is None else self.ranges[number].source
+        return ancestor == outer.name
+
+    def name(self, partition: int) -> str:
+        """Return the name of a partition."""
+        if not 0 <= partition < len(self.ranges):
+            raise IndexError(f"partition {partition} of {len(self.ranges)}")
+        return self.ranges[partition].name
+
+    def names(self) -> Iterator[str]:
+        """Iterate over the names of all partitions, in order."""
+        return (item.name for item in self.ranges)
+
+    def number(self, name: str) -> int:
+        """Return the number of the partition called `name`; KeyError if there is none."""
+        return self._numbers[name]
+
+    def gaps(self) -> list[tuple[bytes, bytes | None]]:
+        """Return the intervals (start, end) of keys that no range covers, in order."""
+        found: list[tuple[bytes, bytes | None]] = []
+        covered: bytes | None = b""
+        for item in self.ranges:
+            if covered is None:
+                break
+            if item.start > covered:
+                found.append((covered, item.start))
+            covered = None if item.end is None else max(covered, item.end)
+        if covered is not None:
+            found.append((covered, None))
+        return found
+
+    def covering(self, key: Key) -> list[int]:
+        """Return the numbers of all ranges that hold `key`: a source before those split from it."""
+        wanted = key_bytes(key)
+        last = bisect_right(self.ranges, wanted, key=lambda item: item.start)
+        return [number for number in range(last) if wanted in self.ranges[number]]
+
+    def partition(self, key: Key) -> int:
+        """Return the number of the partition that `key` belongs to.
+
+        In the middle of a split this is the source, which answers until the ranges that come from
+        it serve.
+
+        Raises:
+            KeyNotCovered: no range covers the key.
+        """
+        numbers = self.covering(key)
+        if not numbers:
+            raise KeyNotCovered(key_bytes(key))
+        return numbers[0]
+
+
+KeyFunction: TypeAlias = HashKeys | RangeKeys
+
+
+def _position(item: KeyRange) -> tuple[bytes, bool, bytes]:
+    """Order by start; of two with one start the longer first, so that a source leads."""
+    end = item.end
+    return item.start, end is not None, bytes(255 - byte for byte in end or b"") + b"\xff"
+
+
+def _reaches(earlier: KeyRange, later: KeyRange) -> bool:
+    """Whether `earlier`, which starts no later, still runs where `later` starts."""
+    return earlier.end is None or later.start < earlier.end
