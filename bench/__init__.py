@@ -1,0 +1,1 @@
+"""Benchmarks: each row with its peer in the same run."""
