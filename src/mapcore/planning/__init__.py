@@ -1,0 +1,1 @@
+"""From the map as it is to the map as it should be, with proof."""
