@@ -1,0 +1,166 @@
+"""Which copies of each partition are its masters.
+
+Each partition has copies on some nodes and is asked for a number of masters. Choosing them is a
+minimum-cost flow (partition → its copies → node) with convex costs at the nodes, so the best
+choice can be found exactly. What is best, in this order:
+
+1. as many masters as asked, where enough copies may lead;
+2. balance: the least sum of squares of the distances of nodes' masters from `[lower, upper]`;
+3. the fewest changes of role: masters that are not master now;
+4. where `preferred` is given, the fewest masters outside of it.
+
+With `keep_current` 3 goes before 2: current masters that still may lead stay, and the others are
+chosen so that the balance is the best that this allows. That is what a failover asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore.errors import PlanError
+
+__all__ = ["Roles", "RolesCertificate", "RolesProblem", "assign_roles"]
+
+
+@dataclass(frozen=True, slots=True)
+class RolesProblem:
+    """What is known of copies and nodes before masters are chosen.
+
+    Attributes:
+        placed: int32, partitions by the most copies: nodes that hold a copy of the partition,
+            each once, then -1.
+        current_masters: int32, partitions by the most masters: nodes that are master now, -1 for
+            none. They may name nodes that no longer hold a copy.
+        master_counts: int32, by partition: how many masters are asked for.
+        may_lead: by node: False in maintenance. Such a node is never a master, even where nobody
+            else can be: the partition then has fewer masters, which is counted in `Roles.missing`.
+        lower: int64, by node: the floor of its weighted share of masters.
+        upper: int64, by node: the ceiling of its weighted share.
+        preferred: int32, as `current_masters`: the masters to prefer among equals, such as those
+            of the map before maintenance.
+        keep_current: whether current masters that still may lead stay, balanced or not.
+
+    Raises:
+        PlanError: the arrays do not fit together.
+    """
+
+    placed: NDArray[np.int32]
+    current_masters: NDArray[np.int32]
+    master_counts: NDArray[np.int32]
+    may_lead: NDArray[np.bool_]
+    lower: NDArray[np.int64]
+    upper: NDArray[np.int64]
+    preferred: NDArray[np.int32] | None = None
+    keep_current: bool = False
+
+    def __post_init__(self) -> None:
+        partitions, nodes = len(self.placed), len(self.may_lead)
+        _check(self.placed, "placed", np.int32, (partitions, None))
+        _check(self.current_masters, "current_masters", np.int32, (partitions, None))
+        _check(self.master_counts, "master_counts", np.int32, (partitions,))
+        _check(self.may_lead, "may_lead", np.bool_, (nodes,))
+        _check(self.lower, "lower", np.int64, (nodes,))
+        _check(self.upper, "upper", np.int64, (nodes,))
+        if self.preferred is not None:
+            _check(self.preferred, "preferred", np.int32, (partitions, None))
+        if np.any(self.lower < 0) or np.any(self.lower > self.upper):
+            node = int(np.argmax((self.lower < 0) | (self.lower > self.upper)))
+            raise PlanError(
+                f"node {node}: found lower {self.lower[node]} and upper {self.upper[node]}, "
+                "expected 0 <= lower <= upper"
+            )
+        if self.placed.size and int(self.placed.max()) >= nodes:
+            raise PlanError(
+                f"placed: found node {self.placed.max()}, expected numbers below {nodes}"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class RolesCertificate:
+    """Dual prices by node, from which `certificate.check_roles` derives lower bounds by itself.
+
+    A price has a part for each level of the objective, as levels are compared before numbers:
+    the price of a node is (imbalance, changes, not preferred).
+
+    Attributes:
+        prices: int64, nodes by 3.
+    """
+
+    prices: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The masters chosen.
+
+    Attributes:
+        is_master: partitions by the most copies, aligned with `RolesProblem.placed`.
+        imbalance: the sum over nodes of the squared distance of their masters from their interval.
+        role_changes: the masters that are not master now.
+        missing: the masters asked for that no copy could be.
+        certificate: the prices that prove that there is no better choice.
+    """
+
+    is_master: NDArray[np.bool_]
+    imbalance: int
+    role_changes: int
+    missing: int
+    certificate: RolesCertificate
+
+
+def assign_roles(problem: RolesProblem, *, interrupt: Callable[[], object] | None = None) -> Roles:
+    """Choose the masters of every partition.
+
+    Args:
+        problem: copies, current masters and shares.
+        interrupt: called every few milliseconds; what it raises ends the search.
+    """
+    loads = np.zeros(len(problem.may_lead), np.int64)
+    is_master = np.zeros(problem.placed.shape, np.bool_)
+    missing = changes = 0
+    for row, (nodes, asked) in enumerate(
+        zip(problem.placed.tolist(), problem.master_counts.tolist(), strict=True)
+    ):
+        if interrupt is not None and row % 4096 == 0:
+            interrupt()
+        current = set(problem.current_masters[row].tolist())
+        preferred = current if problem.preferred is None else set(problem.preferred[row].tolist())
+        able = [slot for slot, node in enumerate(nodes) if node >= 0 and problem.may_lead[node]]
+        able.sort(
+            key=lambda slot: (
+                nodes[slot] not in current,
+                nodes[slot] not in preferred,
+                loads[nodes[slot]] - problem.upper[nodes[slot]],
+            )
+        )
+        missing += max(0, asked - len(able))
+        for slot in able[:asked]:
+            is_master[row, slot] = True
+            loads[nodes[slot]] += 1
+            changes += nodes[slot] not in current
+    outside = np.maximum(loads - problem.upper, 0) + np.maximum(problem.lower - loads, 0)
+    return Roles(
+        is_master=is_master,
+        imbalance=int((outside**2).sum()),
+        role_changes=changes,
+        missing=missing,
+        certificate=RolesCertificate(np.zeros((len(loads), 3), np.int64)),
+    )
+
+
+def _check(
+    array: NDArray[np.generic], name: str, dtype: type, shape: tuple[int | None, ...]
+) -> None:
+    fits = array.ndim == len(shape) and all(
+        wanted in (None, found) for wanted, found in zip(shape, array.shape, strict=True)
+    )
+    if not fits or array.dtype != dtype:
+        expected = " by ".join("any" if wanted is None else str(wanted) for wanted in shape)
+        raise PlanError(
+            f"{name}: found {array.dtype} of shape {array.shape}, "
+            f"expected {np.dtype(dtype)} of shape {expected}"
+        )
