@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mapcore._kernels import _index
+from mapcore.arrays import frozen, integers, one_each
 from mapcore.errors import MapError, MemoryBudgetError
 from mapcore.keys import HashKeys, KeyFunction
 from mapcore.states import Placement, Running, describe_code, placement_of, running_of
@@ -182,12 +183,12 @@ class PartitionMap:
         self.version = Version(*version)
         self.memory_budget_bytes = memory_budget_bytes
         self.sources = sources or {}
-        self.sizes = _frozen(sizes)
-        self.weights = _frozen(weights)
+        self.sizes = one_each("sizes", sizes, np.int64, len(keys))
+        self.weights = one_each("weights", weights, np.float64, len(keys))
         self.extra = extra or {}
-        self._dense = _frozen(dense)
+        self._dense = frozen(dense)
         self._offsets, self._nodes, self._codes = (
-            (None, None, None) if index is None else tuple(map(_frozen, index))
+            (None, None, None) if index is None else tuple(map(frozen, index))
         )
 
     @classmethod
@@ -264,9 +265,9 @@ class PartitionMap:
         Raises:
             MapError: the arrays are not such an index, or a node stands twice in a partition.
         """
-        starts = np.array(offsets, dtype=np.int64)
-        numbers = np.array(copy_nodes, dtype=np.int32)
-        codes = np.array(copy_codes, dtype=np.uint8)
+        starts = integers("offsets", offsets, np.int64)
+        numbers = integers("nodes", copy_nodes, np.int32)
+        codes = integers("codes", copy_codes, np.uint8)
         node_index = nodes if isinstance(nodes, NodeIndex) else NodeIndex(nodes)
         if starts.ndim != 1 or len(starts) < 2 or numbers.ndim != 1 or numbers.shape != codes.shape:
             raise MapError(
@@ -283,7 +284,7 @@ class PartitionMap:
         scratch = np.full(len(node_index), -1, dtype=np.int64)
         problem = _index.check_index(starts, numbers, codes, scratch)
         _raise_index_error(problem, numbers, codes, node_index)
-        _index.order_copies(starts, numbers, codes)
+        _order_copies(starts, numbers, codes)
         return cls(
             nodes=node_index, keys=key_function, index=(starts, numbers, codes), **attributes
         )
@@ -291,8 +292,8 @@ class PartitionMap:
     @classmethod
     def from_table(
         cls,
-        table: NDArray[np.int32],
-        codes: Sequence[int],
+        table: ArrayLike,
+        codes: ArrayLike,
         nodes: NodeIndex | Iterable[str],
         *,
         keys: KeyFunction | None = None,
@@ -310,12 +311,19 @@ class PartitionMap:
         Raises:
             MapError: as in `from_index`.
         """
-        present = table >= 0
+        numbers = integers("table", table, np.int32)
+        column_codes = integers("codes", codes, np.uint8)
+        if numbers.ndim != 2 or column_codes.shape != numbers.shape[1:]:
+            raise MapError(
+                f"table: found shape {numbers.shape} with codes {column_codes.shape}, "
+                "expected partitions by copies, and a code for each column"
+            )
+        present = numbers >= 0
         counts = present.sum(axis=1, dtype=np.int64)
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-        row_codes = np.broadcast_to(np.asarray(codes, dtype=np.uint8), table.shape)
+        row_codes = np.broadcast_to(column_codes, numbers.shape)
         return cls.from_index(
-            offsets, table[present], row_codes[present], nodes, keys=keys, **attributes
+            offsets, numbers[present], row_codes[present], nodes, keys=keys, **attributes
         )
 
     @classmethod
@@ -390,7 +398,7 @@ class PartitionMap:
             self._check_budget()
             dense = np.zeros((self.partition_count, self.node_count), dtype=np.uint8)
             _index.fill_dense(self.offsets, self.copy_nodes, self.copy_codes, dense)
-            self._dense = _frozen(dense)
+            self._dense = frozen(dense)
         assert self._dense is not None
         return self._dense
 
@@ -517,6 +525,7 @@ class PartitionMap:
                     other.offsets,
                     other.copy_nodes,
                     other.copy_codes,
+                    np.zeros(self.node_count, dtype=np.uint8),
                 )
             )
         )
@@ -543,15 +552,17 @@ class PartitionMap:
         numbers = np.empty(count, dtype=np.int32)
         codes = np.empty(count, dtype=np.uint8)
         _index.fill_index(self._dense, offsets, numbers, codes)
-        _index.order_copies(offsets, numbers, codes)
-        self._nodes, self._codes = _frozen(numbers), _frozen(codes)
-        self._offsets = _frozen(offsets)
+        _order_copies(offsets, numbers, codes)
+        self._nodes, self._codes = frozen(numbers), frozen(codes)
+        self._offsets = frozen(offsets)
 
 
-def _frozen(array: Any) -> Any:
-    if array is not None:
-        array.flags.writeable = False
-    return array
+def _order_copies(
+    offsets: NDArray[np.int64], nodes: NDArray[np.int32], codes: NDArray[np.uint8]
+) -> None:
+    longest = int(np.diff(offsets).max())
+    scratch = np.empty(longest, dtype=np.int32), np.empty(longest, dtype=np.uint8)
+    _index.order_copies(offsets, nodes, codes, *scratch)
 
 
 def _raise_index_error(

@@ -9,7 +9,11 @@ def check_index(
     last_partition: NDArray[np.int64],
 ) -> tuple[int, int]: ...
 def order_copies(
-    offsets: NDArray[np.int64], nodes: NDArray[np.int32], codes: NDArray[np.uint8]
+    offsets: NDArray[np.int64],
+    nodes: NDArray[np.int32],
+    codes: NDArray[np.uint8],
+    scratch_nodes: NDArray[np.int32],
+    scratch_codes: NDArray[np.uint8],
 ) -> None: ...
 def fill_dense(
     offsets: NDArray[np.int64],
@@ -31,4 +35,5 @@ def same_cells(
     offsets_b: NDArray[np.int64],
     nodes_b: NDArray[np.int32],
     codes_b: NDArray[np.uint8],
+    state_of_node: NDArray[np.uint8],
 ) -> bool: ...

@@ -74,24 +74,46 @@ def check_index(
     return bad_partition, bad_position
 
 
-def order_copies(const int64_t[::1] offsets, int32_t[::1] nodes, uint8_t[::1] codes):
-    """Sort the copies of each partition by placement, masters first; ties keep their order."""
-    cdef Py_ssize_t partition, i, j, partitions = offsets.shape[0] - 1
-    cdef int32_t node
-    cdef uint8_t code, rank
+def order_copies(
+    const int64_t[::1] offsets,
+    int32_t[::1] nodes,
+    uint8_t[::1] codes,
+    int32_t[::1] scratch_nodes,
+    uint8_t[::1] scratch_codes,
+):
+    """Sort the copies of each partition by placement, masters first; ties keep their order.
+
+    The scratch arrays are as long as the copies of any partition.
+    """
+    cdef Py_ssize_t partition, i, start, end
+    cdef int64_t[9] place
+    cdef uint8_t rank
+    cdef bint in_order
     with nogil:
-        for partition in range(partitions):
-            for i in range(offsets[partition] + 1, offsets[partition + 1]):
-                node = nodes[i]
-                code = codes[i]
-                rank = RANK[code & PLACEMENT]
-                j = i
-                while j > offsets[partition] and RANK[codes[j - 1] & PLACEMENT] > rank:
-                    nodes[j] = nodes[j - 1]
-                    codes[j] = codes[j - 1]
-                    j -= 1
-                nodes[j] = node
-                codes[j] = code
+        for partition in range(offsets.shape[0] - 1):
+            start = offsets[partition]
+            end = offsets[partition + 1]
+            in_order = True
+            for i in range(start + 1, end):
+                if RANK[codes[i - 1] & PLACEMENT] > RANK[codes[i] & PLACEMENT]:
+                    in_order = False
+                    break
+            if in_order:
+                continue
+            # A counting sort: rows may hold a copy on every node.
+            for i in range(9):
+                place[i] = 0
+            for i in range(start, end):
+                place[RANK[codes[i] & PLACEMENT] + 1] += 1
+                scratch_nodes[i - start] = nodes[i]
+                scratch_codes[i - start] = codes[i]
+            for i in range(1, 9):
+                place[i] += place[i - 1]
+            for i in range(end - start):
+                rank = RANK[scratch_codes[i] & PLACEMENT]
+                nodes[start + place[rank]] = scratch_nodes[i]
+                codes[start + place[rank]] = scratch_codes[i]
+                place[rank] += 1
 
 
 def fill_dense(
@@ -170,25 +192,34 @@ def same_cells(
     const int64_t[::1] offsets_b,
     const int32_t[::1] nodes_b,
     const uint8_t[::1] codes_b,
+    uint8_t[::1] state_of_node,
 ):
-    """Whether two indexes over the same partitions hold equal cells, in whatever order."""
-    cdef Py_ssize_t partition, i, j
-    cdef bint same = True, found
+    """Whether two indexes over the same partitions hold equal cells, in whatever order.
+
+    `state_of_node` is scratch space, 0 for every node.
+    """
+    cdef Py_ssize_t partition, i, start, end
+    cdef bint same = True
     with nogil:
         for partition in range(offsets_a.shape[0] - 1):
-            if offsets_a[partition + 1] != offsets_b[partition + 1]:
+            start = offsets_a[partition]
+            end = offsets_a[partition + 1]
+            if offsets_b[partition] != start or offsets_b[partition + 1] != end:
                 same = False
                 break
-            for i in range(offsets_a[partition], offsets_a[partition + 1]):
-                found = nodes_a[i] == nodes_b[i] and codes_a[i] == codes_b[i]
-                if not found:
-                    for j in range(offsets_b[partition], offsets_b[partition + 1]):
-                        if nodes_a[i] == nodes_b[j] and codes_a[i] == codes_b[j]:
-                            found = True
-                            break
-                if not found:
+            for i in range(start, end):
+                if nodes_a[i] != nodes_b[i] or codes_a[i] != codes_b[i]:
                     same = False
                     break
+            if same:
+                continue
+            same = True
+            for i in range(start, end):
+                state_of_node[nodes_a[i]] = codes_a[i]
+            for i in range(start, end):
+                same = same and state_of_node[nodes_b[i]] == codes_b[i]
+            for i in range(start, end):
+                state_of_node[nodes_a[i]] = 0
             if not same:
                 break
     return same
