@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from mapcore.cluster import Cluster as Cluster
     from mapcore.cluster import Node as Node
     from mapcore.cluster import Settings as Settings
+    from mapcore.diff import MapDiff as MapDiff
+    from mapcore.diff import diff as diff
     from mapcore.errors import DocumentError as DocumentError
     from mapcore.errors import KeyNotCovered as KeyNotCovered
     from mapcore.errors import MapcoreError as MapcoreError
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from mapcore.states import Running as Running
     from mapcore.states import next_hop as next_hop
     from mapcore.states import state_code as state_code
+    from mapcore.transitions import TransitionReport as TransitionReport
+    from mapcore.transitions import validate_transitions as validate_transitions
 
 _HOMES = {
     "Cluster": "cluster",
@@ -43,6 +47,7 @@ _HOMES = {
     "KeyNotCovered": "errors",
     "KeyRange": "keys",
     "LITERAL": "states",
+    "MapDiff": "diff",
     "MapcoreError": "errors",
     "NoMaster": "errors",
     "Node": "cluster",
@@ -56,8 +61,11 @@ _HOMES = {
     "SAFE": "states",
     "Settings": "cluster",
     "Version": "maps",
+    "TransitionReport": "transitions",
+    "diff": "diff",
     "next_hop": "states",
     "state_code": "states",
+    "validate_transitions": "transitions",
 }
 
 __all__ = list(_HOMES)

@@ -40,6 +40,7 @@ __all__ = [
     "RUNNING_SHIFT",
     "SAFE",
     "TABLES",
+    "TAKEOVER_COMMITS",
     "PairedTransition",
     "Placement",
     "Running",
@@ -258,6 +259,24 @@ PAIRED: Final = (
         "replica", Placement.MASTER, Placement.MASTER, Placement.SLAVE, Placement.SLAVE
     ),
 )
+
+
+def _pending(placement: Placement) -> Placement:
+    return next(pending for pending, base in _DEVOLVED.items() if base is placement)
+
+
+TAKEOVER_COMMITS: Final = tuple(
+    dict.fromkeys(
+        change
+        for pair in PAIRED
+        if pair.name == "takeover"
+        for change in (
+            (_pending(pair.source_before), pair.source_after),
+            (_pending(pair.target_before), pair.target_after),
+        )
+    )
+)
+"""What the commit of a takeover makes of its two copies, which were pending until then."""
 
 
 def paired_transition(
