@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mapcore.cluster import Cluster as Cluster
+    from mapcore.cluster import Health as Health
     from mapcore.cluster import Node as Node
     from mapcore.cluster import Settings as Settings
     from mapcore.diff import MapDiff as MapDiff
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from mapcore.errors import KeyNotCovered as KeyNotCovered
     from mapcore.errors import MapcoreError as MapcoreError
     from mapcore.errors import NoMaster as NoMaster
+    from mapcore.health import ClusterHealth as ClusterHealth
+    from mapcore.health import cluster_health as cluster_health
+    from mapcore.health import map_health as map_health
     from mapcore.keys import HashKeys as HashKeys
     from mapcore.keys import KeyRange as KeyRange
     from mapcore.keys import RangeKeys as RangeKeys
@@ -42,8 +46,10 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Cluster": "cluster",
+    "ClusterHealth": "health",
     "DocumentError": "errors",
     "HashKeys": "keys",
+    "Health": "cluster",
     "KeyNotCovered": "errors",
     "KeyRange": "keys",
     "LITERAL": "states",
@@ -62,7 +68,9 @@ _HOMES = {
     "Settings": "cluster",
     "Version": "maps",
     "TransitionReport": "transitions",
+    "cluster_health": "health",
     "diff": "diff",
+    "map_health": "health",
     "next_hop": "states",
     "state_code": "states",
     "validate_transitions": "transitions",
