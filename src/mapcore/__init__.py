@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from mapcore.cluster import Settings as Settings
     from mapcore.diff import MapDiff as MapDiff
     from mapcore.diff import diff as diff
+    from mapcore.documents import dumps as dumps
+    from mapcore.documents import load as load
+    from mapcore.documents import loads as loads
+    from mapcore.documents import save as save
     from mapcore.errors import DocumentError as DocumentError
     from mapcore.errors import KeyNotCovered as KeyNotCovered
     from mapcore.errors import MapcoreError as MapcoreError
@@ -70,8 +74,12 @@ _HOMES = {
     "TransitionReport": "transitions",
     "cluster_health": "health",
     "diff": "diff",
+    "dumps": "documents",
+    "load": "documents",
+    "loads": "documents",
     "map_health": "health",
     "next_hop": "states",
+    "save": "documents",
     "state_code": "states",
     "validate_transitions": "transitions",
 }

@@ -71,7 +71,9 @@ class Mode(Enum):
     GONE = "gone"
 
 
-class _Value(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
+class _Value(
+    msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True, gc=False
+):
     """A part of a document; unknown fields are kept in `extra` by the decoder."""
 
 
@@ -216,16 +218,19 @@ class ClusterMap:
 
     Attributes:
         settings: what holds for it, its own settings over those of the cluster.
-        own_settings: its own settings as they stand in the document.
+        own_settings: its own settings as they stand in the document; not part of equality.
         current: what is, or None.
         target: what shall be, or None.
+        extra: unknown fields beside the maps; `current_extra` and `target_extra` those within.
     """
 
     settings: Settings
     current: PartitionMap | None = None
     target: PartitionMap | None = None
-    own_settings: Mapping[str, Any] = field(default_factory=dict)
+    own_settings: Mapping[str, Any] = field(default_factory=dict, compare=False)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    current_extra: Mapping[str, Any] = field(default_factory=dict)
+    target_extra: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def keys(self) -> KeyFunction:
@@ -256,14 +261,16 @@ class Cluster:
         maps: by name; in the short form one, called `SOLE_MAP`.
         lists_nodes: whether the document lists its nodes.
         is_short_form: whether the document has the one `map` instead of `maps`.
+
+    Two clusters are equal if they mean the same, whatever the form of their documents.
     """
 
     nodes: tuple[Node, ...] = ()
     settings: Settings = field(default_factory=Settings)
     config: Config = field(default_factory=Config)
     maps: Mapping[str, ClusterMap] = field(default_factory=lambda: MappingProxyType({}))
-    lists_nodes: bool = True
-    is_short_form: bool = True
+    lists_nodes: bool = field(default=True, compare=False)
+    is_short_form: bool = field(default=True, compare=False)
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property

@@ -15,6 +15,7 @@ __all__ = [
     "MemoryBudgetError",
     "NoMaster",
     "PlanError",
+    "RangeError",
     "TransitionError",
     "VersionWindowError",
 ]
@@ -28,7 +29,8 @@ class DocumentError(MapcoreError):
     """A document that cannot be loaded.
 
     Attributes:
-        path: where in the document, as in `map.partitions."17".master[0]`; empty for the whole.
+        path: where in the document, as in `map.partitions."17".master[0]`; line and column where
+            it is not even JSON; empty for the whole.
         found: what stands there.
         expected: what should stand there.
         source: the name of the file, or None if the document did not come from a file.
@@ -48,6 +50,25 @@ class DocumentError(MapcoreError):
 
 class MapError(MapcoreError, ValueError):
     """Arrays or arguments that do not make a map."""
+
+
+class RangeError(MapError):
+    """A range of keys that cannot be, alone or beside the others.
+
+    Attributes:
+        name: the name of the range.
+        found: what is wrong with it.
+        expected: what it should be.
+    """
+
+    def __init__(self, name: str, found: str, expected: str) -> None:
+        self.name = name
+        self.found = found
+        self.expected = expected
+        super().__init__(name, found, expected)
+
+    def __str__(self) -> str:
+        return f"range {self.name!r}: found {self.found}, expected {self.expected}"
 
 
 class MemoryBudgetError(MapcoreError, MemoryError):

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from mapcore.errors import KeyNotCovered, MapError
+from mapcore.errors import KeyNotCovered, MapError, RangeError
 
 __all__ = [
     "HashKeys",
@@ -110,6 +110,9 @@ class KeyRange:
         start: the least key.
         end: the least key above the range, or None.
         source: the name of the range that this one is split from, or None.
+
+    Raises:
+        RangeError: the end is not above the start.
     """
 
     name: str
@@ -119,9 +122,8 @@ class KeyRange:
 
     def __post_init__(self) -> None:
         if self.end is not None and self.end <= self.start:
-            raise MapError(
-                f"range {self.name!r}: found end {self.end!r} at or below start {self.start!r}, "
-                "expected an end above the start"
+            raise RangeError(
+                self.name, f"end {self.end!r} at or below start {self.start!r}", "an end above it"
             )
 
     @classmethod
@@ -132,13 +134,14 @@ class KeyRange:
         is the least key; an empty last part is no end.
 
         Raises:
-            MapError: the name does not have exactly one hyphen, or its parts are out of order.
+            RangeError: the name does not have exactly one hyphen, or its parts are out of order.
         """
         first, hyphen, last = name.partition("-")
         if not hyphen or "-" in last:
-            raise MapError(
-                f"range {name!r}: found no start and end in the name, expected one hyphen "
-                'between two prefixes as in "a-c", or "start" and "end"'
+            raise RangeError(
+                name,
+                "no start and end in the name",
+                'one hyphen between two prefixes as in "a-c", or "start" and "end"',
             )
         return cls(name, first.encode(), prefix_successor(last.encode()), source)
 
@@ -147,7 +150,7 @@ class KeyRange:
         """Whether the name alone says where the range starts and ends."""
         try:
             spelled = KeyRange.from_name(self.name, self.source)
-        except MapError:
+        except RangeError:
             return False
         return spelled == self
 
@@ -171,7 +174,8 @@ class RangeKeys:
     middle of a split. Keys that no range covers are gaps.
 
     Raises:
-        MapError: there are no ranges, two have one name, or two overlap.
+        MapError: there are no ranges.
+        RangeError: two have one name, or two overlap.
     """
 
     ranges: tuple[KeyRange, ...]
@@ -191,7 +195,7 @@ class RangeKeys:
                 for number, item in enumerate(ordered)
                 if self._numbers[item.name] != number
             )
-            raise MapError(f"found range {twice!r} twice, expected every name once")
+            raise RangeError(twice, "this name twice", "every name once")
         self._check_overlap()
 
     def __len__(self) -> int:
@@ -204,10 +208,10 @@ class RangeKeys:
                 open_ranges.pop()
             if open_ranges and not self._is_source(open_ranges[-1], current):
                 other = open_ranges[-1]
-                raise MapError(
-                    f"range {current.name!r} overlaps range {other.name!r}: found keys from "
-                    f"{current.start!r} in both, expected ranges that share no key, or "
-                    "one the source of the other"
+                raise RangeError(
+                    current.name,
+                    f"keys from {current.start!r} that are also in range {other.name!r}",
+                    "ranges that share no key, or one the source of the other",
                 )
             open_ranges.append(current)
 

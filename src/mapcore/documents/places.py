@@ -1,0 +1,70 @@
+"""Where in a document something stands, and the one error for what is wrong there.
+
+A `Place` is written as a path: `map.partitions."17".master[0]`. Names that mapcore gives a meaning
+stand bare; names that the user chose (of nodes, partitions, maps) stand in quotes. The text is made
+only when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final, NoReturn
+
+from mapcore.errors import DocumentError
+
+__all__ = ["Place", "describe", "fail"]
+
+_BARE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_SHOWN_CHARACTERS: Final = 60
+
+
+class Place:
+    """A place in a document; the document itself is `Place()`."""
+
+    __slots__ = ("_parent", "_step")
+
+    def __init__(self, parent: Place | None = None, step: str = "") -> None:
+        self._parent = parent
+        self._step = step
+
+    def field(self, name: str) -> Place:
+        """Return the place of a field of this object."""
+        return Place(self, f".{name}" if _BARE.match(name) else f".{_quoted(name)}")
+
+    def entry(self, name: str) -> Place:
+        """Return the place of a node, partition or map by its name."""
+        return Place(self, f".{_quoted(name)}")
+
+    def item(self, number: int) -> Place:
+        """Return the place of an item of this list."""
+        return Place(self, f"[{number}]")
+
+    def __str__(self) -> str:
+        steps: list[str] = []
+        place: Place | None = self
+        while place is not None:
+            steps.append(place._step)
+            place = place._parent
+        return "".join(reversed(steps)).removeprefix(".")
+
+
+def _quoted(name: str) -> str:
+    return json.dumps(name, ensure_ascii=False)
+
+
+def describe(value: Any) -> str:
+    """Return what was found, as short text: `null`, `3`, `"abc"`, `a list of 2`, `an object`."""
+    if isinstance(value, dict):
+        return "an object" if value else "an empty object"
+    if isinstance(value, list):
+        return f"a list of {len(value)}" if value else "an empty list"
+    if isinstance(value, int) and not isinstance(value, bool) and value.bit_length() > 200:
+        return f"a whole number of {value.bit_length()} bits"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[: _SHOWN_CHARACTERS - 3]}..."
+
+
+def fail(place: Place, found: str, expected: str) -> NoReturn:
+    """Raise the error for what is wrong at `place`; `loads` adds the name of the file."""
+    raise DocumentError(str(place), found, expected)

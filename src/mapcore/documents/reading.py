@@ -1,0 +1,193 @@
+"""From the tree of a document to the cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from mapcore.cluster import SOLE_MAP, Cluster, ClusterMap, Config, Node, Settings
+from mapcore.documents.maps import MapHeader, MapType, make_keys, make_map, read_header
+from mapcore.documents.partitions import KnownNodes, Rows, read_rows
+from mapcore.documents.places import Place, describe, fail
+from mapcore.documents.settings import (
+    check_locations,
+    merged_settings,
+    read_config,
+    read_nodes,
+    read_settings,
+)
+from mapcore.documents.shapes import check_kept, members, unknown_fields
+from mapcore.documents.targets import check_target
+from mapcore.keys import KeyFunction
+from mapcore.maps import NodeIndex, PartitionMap
+
+__all__ = ["read_cluster"]
+
+_DOCUMENT_FIELDS: Final = ("settings", "config", "nodes", "map", "maps")
+_ENTRY_FIELDS: Final = ("settings", "current", "target")
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A map that is read as far as it can be before all nodes are known."""
+
+    place: Place
+    header: MapHeader
+    rows: Rows
+    keys: KeyFunction
+    order: Any
+
+
+@dataclass(slots=True)
+class _Entry:
+    """One of the cluster's maps, as far as it can be read before all nodes are known."""
+
+    settings: Settings
+    stated: Mapping[str, Any]
+    own: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    drafts: dict[str, _Draft] = field(default_factory=dict)
+
+
+def read_cluster(tree: Any) -> Cluster:
+    """Read a whole document.
+
+    Raises:
+        DocumentError: for the first thing that is wrong.
+    """
+    root = Place()
+    top = members(tree, root, what="an object with settings, nodes and a map")
+    if "map" in top and "maps" in top:
+        fail(root.field("maps"), "both map and maps", "one of them")
+    common = top.get("settings", {})
+    settings = read_settings(common, root.field("settings"))
+    nodes = _read_nodes(top, root.field("nodes"))
+    if nodes is not None:
+        check_locations(nodes, settings, root.field("nodes"))
+    known = KnownNodes(None if nodes is None else (node.name for node in nodes))
+    if "maps" in top:
+        entries = _read_entries(top["maps"], root.field("maps"), common, known)
+        if nodes is not None:
+            for entry in entries.values():
+                check_locations(nodes, entry.settings, root.field("nodes"))
+    else:
+        entry = _read_sole_map(top, root, settings, common, known)
+        entries, settings = {SOLE_MAP: entry}, entry.settings
+    index = NodeIndex(known.numbers)
+    cluster = Cluster(
+        nodes=tuple(Node(name=name) for name in index) if nodes is None else nodes,
+        settings=settings,
+        config=read_config(top["config"], root.field("config")) if "config" in top else Config(),
+        maps={name: _finish(entry, index) for name, entry in entries.items()},
+        lists_nodes=nodes is not None,
+        is_short_form="maps" not in top,
+        extra=unknown_fields(top, _DOCUMENT_FIELDS, root),
+    )
+    # The maps and the cluster share one index, so that comparing their nodes costs nothing.
+    cluster.__dict__["node_index"] = index
+    return cluster
+
+
+def _read_nodes(top: Mapping[str, Any], place: Place) -> tuple[Node, ...] | None:
+    if "nodes" not in top:
+        return None
+    return read_nodes(top["nodes"], place)
+
+
+def _read_sole_map(
+    top: Mapping[str, Any],
+    root: Place,
+    settings: Settings,
+    stated: Mapping[str, Any],
+    known: KnownNodes,
+) -> _Entry:
+    entry = _Entry(settings, stated)
+    if "map" in top:
+        _read_map(entry, top["map"], root.field("map"), None, known)
+    return entry
+
+
+def _read_entries(tree: Any, place: Place, common: Any, known: KnownNodes) -> dict[str, _Entry]:
+    entries = {}
+    for name, value in members(tree, place, named=True, what="maps by name").items():
+        at = place.entry(name)
+        fields = members(value, at)
+        own = fields.get("settings", {})
+        members(own, at.field("settings"))
+        check_kept(own, at.field("settings"))
+        merged = merged_settings(common, own)
+        entries[name] = entry = _Entry(
+            read_settings(merged, at.field("settings")),
+            merged,
+            own,
+            unknown_fields(fields, _ENTRY_FIELDS, at),
+        )
+        types: tuple[MapType, ...] = ("current", "target")
+        for type_ in sorted((kind for kind in types if kind in fields), key=list(fields).index):
+            _read_map(entry, fields[type_], at.field(type_), type_, known)
+        _check_same_partitions(entry)
+    return entries
+
+
+def _read_map(
+    entry: _Entry,
+    tree: Any,
+    place: Place,
+    type_: MapType | None,
+    known: KnownNodes,
+) -> None:
+    header = read_header(tree, place, entry.settings, entry.stated, type_)
+    if header.key_func != entry.settings.key_func:
+        entry.settings = msgspec.structs.replace(entry.settings, key_func=header.key_func)
+    at = place.field("partitions")
+    has_ranges = header.key_func == "range"
+    rows = read_rows(tree["partitions"], at, known, has_ranges=has_ranges)
+    keys, order = make_keys(header, rows, at)
+    entry.drafts[header.type] = _Draft(place, header, rows, keys, order)
+
+
+def _check_same_partitions(entry: _Entry) -> None:
+    """Check that current and target map have one key function; ranges may be split and merged."""
+    if len(entry.drafts) < 2:
+        return
+    current, target = entry.drafts["current"], entry.drafts["target"]
+    if current.header.key_func != target.header.key_func:
+        fail(
+            target.place.field("keyFunc"),
+            describe(target.header.key_func),
+            f"{describe(current.header.key_func)}, as in the current map",
+        )
+    if current.header.key_func == "hash-crc32" and len(current.keys) != len(target.keys):
+        fail(
+            target.place.field("numPartitions"),
+            str(len(target.keys)),
+            f"{len(current.keys)}, as in the current map",
+        )
+
+
+def _finish(entry: _Entry, index: NodeIndex) -> ClusterMap:
+    maps: dict[str, PartitionMap] = {}
+    for type_, draft in entry.drafts.items():
+        maps[type_] = make_map(draft.header, draft.keys, draft.order, draft.rows, index)
+    if "target" in maps:
+        draft = entry.drafts["target"]
+        check_target(
+            maps["target"],
+            entry.settings,
+            draft.place.field("partitions"),
+            are_constraints_stated="constraints" in entry.stated,
+            is_partial=draft.header.is_partial,
+        )
+    extras = {type_: draft.header.extra for type_, draft in entry.drafts.items()}
+    return ClusterMap(
+        settings=entry.settings,
+        current=maps.get("current"),
+        target=maps.get("target"),
+        own_settings=entry.own,
+        extra=entry.extra,
+        current_extra=extras.get("current", {}),
+        target_extra=extras.get("target", {}),
+    )
