@@ -61,3 +61,12 @@ def test_unknown_names_raise_attribute_error() -> None:
 
     with pytest.raises(AttributeError, match="no attribute 'Planer'"):
         _ = mapcore.Planer
+
+
+def test_no_public_name_is_also_a_module_which_would_hide_it_once_imported() -> None:
+    import pkgutil
+
+    import mapcore
+
+    modules = {module.name for module in pkgutil.iter_modules(mapcore.__path__)}
+    assert not modules & set(mapcore.__all__)

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from mapcore.cluster import Health as Health
     from mapcore.cluster import Node as Node
     from mapcore.cluster import Settings as Settings
-    from mapcore.diff import MapDiff as MapDiff
-    from mapcore.diff import diff as diff
+    from mapcore.differences import MapDiff as MapDiff
+    from mapcore.differences import diff as diff
     from mapcore.documents import dumps as dumps
     from mapcore.documents import load as load
     from mapcore.documents import loads as loads
@@ -57,7 +57,7 @@ _HOMES = {
     "KeyNotCovered": "errors",
     "KeyRange": "keys",
     "LITERAL": "states",
-    "MapDiff": "diff",
+    "MapDiff": "differences",
     "MapcoreError": "errors",
     "NoMaster": "errors",
     "Node": "cluster",
@@ -73,7 +73,7 @@ _HOMES = {
     "Version": "maps",
     "TransitionReport": "transitions",
     "cluster_health": "health",
-    "diff": "diff",
+    "diff": "differences",
     "dumps": "documents",
     "load": "documents",
     "loads": "documents",

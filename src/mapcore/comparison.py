@@ -1,4 +1,4 @@
-"""The cells in which two maps differ: the base of `mapcore.diff` and `mapcore.transitions`.
+"""The cells in which two maps differ: the base of `mapcore.differences` and `mapcore.transitions`.
 
 Nodes and partitions are matched by name, so the maps may number them differently. What is wanted
 of the cells that differ is said by a table over pairs of state codes, 128 by 128: the kernels walk

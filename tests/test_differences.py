@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mapcore.diff import Change, diff
+from mapcore.differences import Change, diff
 from mapcore.keys import HashKeys, KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
 from mapcore.states import Placement, Running, describe_code, state_code
