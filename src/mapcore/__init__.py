@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mapcore.maps import NodeIndex as NodeIndex
     from mapcore.maps import PartitionMap as PartitionMap
     from mapcore.maps import Version as Version
+    from mapcore.planning.planner import plan as plan
+    from mapcore.planning.plans import Plan as Plan
     from mapcore.states import LITERAL as LITERAL
     from mapcore.states import PAIRED as PAIRED
     from mapcore.states import RUNNING as RUNNING
@@ -65,6 +67,7 @@ _HOMES = {
     "PAIRED": "states",
     "PartitionMap": "maps",
     "Placement": "states",
+    "Plan": "planning.plans",
     "RUNNING": "states",
     "RangeKeys": "keys",
     "Running": "states",
@@ -79,6 +82,7 @@ _HOMES = {
     "loads": "documents",
     "map_health": "health",
     "next_hop": "states",
+    "plan": "planning.planner",
     "save": "documents",
     "state_code": "states",
     "validate_transitions": "transitions",

@@ -7,7 +7,7 @@ fields that mapcore does not know, so that they are written back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
@@ -261,6 +261,7 @@ class Cluster:
         maps: by name; in the short form one, called `SOLE_MAP`.
         lists_nodes: whether the document lists its nodes.
         is_short_form: whether the document has the one `map` instead of `maps`.
+        memo: what other layers computed from the nodes and keep with them; no part of the value.
 
     Two clusters are equal if they mean the same, whatever the form of their documents.
     """
@@ -272,6 +273,7 @@ class Cluster:
     lists_nodes: bool = field(default=True, compare=False)
     is_short_form: bool = field(default=True, compare=False)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def node_index(self) -> NodeIndex:
@@ -314,7 +316,15 @@ class Cluster:
     def with_map(self, entry: ClusterMap, name: str | None = None) -> Cluster:
         """Return this cluster with one of its maps replaced."""
         self.map(name)
-        return replace(self, maps=dict(self.maps) | {name or next(iter(self.maps)): entry})
+        return self.with_maps(dict(self.maps) | {name or next(iter(self.maps)): entry})
+
+    def with_maps(self, maps: Mapping[str, ClusterMap]) -> Cluster:
+        """Return this cluster with other maps over the same nodes."""
+        changed = replace(self, maps=maps)
+        if "node_index" in self.__dict__:
+            changed.__dict__["node_index"] = self.node_index
+        changed.memo.update(self.memo)
+        return changed
 
     def with_target(self, target: PartitionMap, name: str | None = None) -> Cluster:
         """Return this cluster with another target map."""
@@ -327,3 +337,22 @@ class Cluster:
     def with_nodes(self, nodes: tuple[Node, ...]) -> Cluster:
         """Return this cluster with other nodes; its maps keep their own node lists."""
         return replace(self, nodes=nodes, lists_nodes=True)
+
+    def with_node_changes(self, replaced: Mapping[int, Node], added: Sequence[Node]) -> Cluster:
+        """Return this cluster with some nodes replaced, by number, and some added at the end.
+
+        A replaced node keeps its name. The index of names is derived from this cluster's, which
+        is much faster than numbering tens of thousands of nodes again.
+
+        Raises:
+            MapError: an added node has the name of another.
+        """
+        nodes = list(self.nodes)
+        for number, node in replaced.items():
+            nodes[number] = node
+        changed = self.with_nodes((*nodes, *added))
+        index = self.node_index
+        if added:
+            index = index.extended([node.name for node in added])
+        changed.__dict__["node_index"] = index
+        return changed

@@ -87,6 +87,19 @@ class NodeIndex(Sequence[str]):
         if "" in self._numbers:
             raise MapError("found a node with an empty name, expected at least one character")
 
+    def extended(self, names: Sequence[str]) -> NodeIndex:
+        """Return this index with more names at its end, or MapError, as for a new one."""
+        longer = NodeIndex(())
+        numbers = self._numbers.copy()
+        numbers.update(
+            zip(names, range(len(self.names), len(self.names) + len(names)), strict=True)
+        )
+        longer.names = self.names + tuple(names)  # type: ignore[misc]
+        if len(numbers) != len(longer.names) or "" in numbers:
+            return NodeIndex(longer.names)
+        longer._numbers = numbers  # type: ignore[misc]
+        return longer
+
     def __len__(self) -> int:
         return len(self.names)
 
@@ -176,7 +189,7 @@ class PartitionMap:
         weights: NDArray[np.float64] | None = None,
         extra: Mapping[int, Mapping[str, Any]] | None = None,
     ) -> None:
-        """Take over validated arrays; callers outside this module use the class methods."""
+        """Take over arrays that are right by construction; others come in by the class methods."""
         assert (dense is None) != (index is None)
         self.nodes = nodes if isinstance(nodes, NodeIndex) else NodeIndex(nodes)
         self.keys = keys

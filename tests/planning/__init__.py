@@ -1,1 +1,1 @@
-"""The tests of the planner."""
+"""Tests of the planning layer."""

@@ -1,0 +1,63 @@
+import numpy as np
+from numpy.typing import NDArray
+
+def table_widths(
+    offsets: NDArray[np.int64],
+    nodes: NDArray[np.int32],
+    codes: NDArray[np.uint8],
+    flags: NDArray[np.uint8],
+) -> tuple[int, int]: ...
+def fill_tables(
+    offsets: NDArray[np.int64],
+    nodes: NDArray[np.int32],
+    codes: NDArray[np.uint8],
+    flags: NDArray[np.uint8],
+    renumbered: NDArray[np.int32],
+    held: NDArray[np.int32],
+    masters: NDArray[np.int32],
+) -> None: ...
+def fill_target(
+    placed: NDArray[np.int32],
+    is_master: NDArray[np.uint8],
+    master_code: int,
+    slave_code: int,
+    offsets: NDArray[np.int64],
+    nodes: NDArray[np.int32],
+    codes: NDArray[np.uint8],
+) -> int: ...
+def carry_pauses(
+    offsets: NDArray[np.int64],
+    nodes: NDArray[np.int32],
+    codes: NDArray[np.uint8],
+    target_offsets: NDArray[np.int64],
+    target_nodes: NDArray[np.int32],
+    target_codes: NDArray[np.uint8],
+) -> None: ...
+def list_moves(
+    offsets: NDArray[np.int64],
+    nodes: NDArray[np.int32],
+    codes: NDArray[np.uint8],
+    target_offsets: NDArray[np.int64],
+    target_nodes: NDArray[np.int32],
+    flags: NDArray[np.uint8],
+    successors: NDArray[np.int32],
+    is_paired: NDArray[np.uint8],
+    moves: NDArray[np.int32],
+) -> int: ...
+def list_drops(
+    offsets: NDArray[np.int64],
+    nodes: NDArray[np.int32],
+    target_offsets: NDArray[np.int64],
+    target_nodes: NDArray[np.int32],
+    drops: NDArray[np.int32],
+) -> int: ...
+def list_role_changes(
+    offsets: NDArray[np.int64],
+    nodes: NDArray[np.int32],
+    codes: NDArray[np.uint8],
+    target_offsets: NDArray[np.int64],
+    target_nodes: NDArray[np.int32],
+    target_codes: NDArray[np.uint8],
+    flags: NDArray[np.uint8],
+    changes: NDArray[np.int32],
+) -> int: ...

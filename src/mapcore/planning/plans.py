@@ -1,0 +1,184 @@
+"""The plan: the next map, what it changes, and what it costs.
+
+A plan holds the target and what it was made from. Moves, reasons, balance and reports are computed
+when they are first asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore.cluster import Cluster
+from mapcore.maps import PartitionMap
+from mapcore.planning.changes import ChangedCluster, Changes
+from mapcore.planning.moves import Drops, Moves, RoleChanges
+from mapcore.planning.nodes import ACTIVE
+from mapcore.planning.placement import Placement as PlacedCopies
+from mapcore.planning.placement import PlacementProblem
+from mapcore.planning.problem import Asked, Start
+from mapcore.planning.reasons import list_drops, list_moves, list_role_changes
+from mapcore.planning.roles import Roles, RolesProblem
+from mapcore.states import Placement
+
+__all__ = ["Balance", "Plan", "Spread", "Work"]
+
+_MASTERS = (Placement.MASTER, Placement.PENDING_MASTER)
+
+
+class Spread(NamedTuple):
+    """The least, the mean and the most over nodes, per unit of weight."""
+
+    least: float
+    mean: float
+    most: float
+
+    def __str__(self) -> str:
+        return f"{self.least:.4g} / {self.mean:.4g} / {self.most:.4g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """Copies and masters per unit of weight, over the nodes that are due any."""
+
+    copies_before: Spread
+    copies_after: Spread
+    masters_before: Spread
+    masters_after: Spread
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """What a plan was made from and by; for reports, proofs and explanations.
+
+    Attributes:
+        changed: the cluster with the changes applied.
+        changes: what was asked.
+        asked: what the settings ask of each partition.
+        start: what is.
+        placement_problem: what was asked of the placement; None where no data moves.
+        placement: what came of it.
+        roles_problem: what was asked of the roles.
+        roles: what came of it.
+    """
+
+    changed: ChangedCluster
+    changes: Changes
+    asked: Asked
+    start: Start
+    placement_problem: PlacementProblem | None
+    placement: PlacedCopies | None
+    roles_problem: RolesProblem
+    roles: Roles
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """The next map of a cluster.
+
+    Attributes:
+        cluster: the cluster with the changes applied and the target in place.
+        map_name: the map that was planned.
+        current: the map that was planned from; empty where the cluster had none.
+        target: the next map, over the nodes of `cluster`.
+        work: what the plan was made from.
+    """
+
+    cluster: Cluster
+    map_name: str
+    current: PartitionMap
+    target: PartitionMap
+    work: Work = field(repr=False)
+
+    @cached_property
+    def moves(self) -> Moves:
+        """The copies that must be filled with data."""
+        work = self.work
+        return list_moves(work.start, self.target, work.asked, work.placement_problem)
+
+    @cached_property
+    def drops(self) -> Drops:
+        """The copies that are given up, dead ones included."""
+        return list_drops(self.work.start, self.target, self.moves)
+
+    @cached_property
+    def role_changes(self) -> RoleChanges:
+        """The changes of master."""
+        work = self.work
+        return list_role_changes(
+            work.start, self.target, work.roles_problem, work.changed.returning
+        )
+
+    @cached_property
+    def bytes_moved(self) -> int | None:
+        """The bytes that the moves stream; None where the sizes of partitions are not known."""
+        sizes = self.current.sizes
+        return None if sizes is None else int(sizes[self.moves.partitions].sum())
+
+    @cached_property
+    def balance(self) -> Balance:
+        """How copies and masters are shared out, before and after."""
+        start = self.work.start
+        weights = start.table.weight_column
+        due = (start.table.modes == ACTIVE) & (weights > 0)
+        existed = np.arange(len(due)) < len(due) - len(self.work.changes.add)
+        return Balance(
+            *(
+                _spread(loads, weights, mask)
+                for which in ((), _MASTERS)
+                for loads, mask in (
+                    (self.loads_before(*which), due & existed),
+                    (self.loads_after(*which), due),
+                )
+            )
+        )
+
+    def loads_before(self, *placements: Placement) -> NDArray[np.int64]:
+        """Return the live copies of each node now, of these placements or all; int64 by node."""
+        loads = np.zeros(self.target.node_count, np.int64)
+        held = self.current.loads(*placements)
+        loads[: len(held)] = held
+        return loads
+
+    def loads_after(self, *placements: Placement) -> NDArray[np.int64]:
+        """Return the copies of each node in the target, of these placements or all; int64."""
+        return self.target.loads(*placements)
+
+    @cached_property
+    def warnings(self) -> tuple[str, ...]:
+        """What could not be met, or was not taken into account; each in a sentence."""
+        from mapcore.planning.shortfalls import find_warnings
+
+        return find_warnings(self)
+
+    def report(self) -> str:
+        """Return what the plan does and costs, as text."""
+        from mapcore.planning.report import write_report
+
+        return write_report(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the plan does and costs, as a document; every move with its reason."""
+        from mapcore.planning.report import report_document
+
+        return report_document(self)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Plan of {self.map_name}: version {self.target.version}, {len(self.moves)} moves, "
+            f"{len(self.role_changes)} role changes>"
+        )
+
+
+def _spread(
+    loads: NDArray[np.int64], weights: NDArray[np.float64], mask: NDArray[np.bool_]
+) -> Spread:
+    if not mask.any():
+        return Spread(0.0, 0.0, 0.0)
+    each = loads[mask] / weights[mask]
+    mean = float(loads[mask].sum() / weights[mask].sum())
+    return Spread(float(each.min()), mean, float(each.max()))

@@ -1,0 +1,282 @@
+"""A changed cluster as arrays: what is, and what is asked for.
+
+Everything is made from the compact index of the current map and the columns of the nodes, in a
+few passes over each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore._kernels import _planning
+from mapcore.cluster import Assignment, Settings
+from mapcore.errors import MapError, PlanError
+from mapcore.keys import KeyFunction
+from mapcore.maps import NodeIndex, PartitionMap
+from mapcore.planning.changes import ChangedCluster
+from mapcore.planning.nodes import (
+    ACTIVE,
+    GONE,
+    LEAVING,
+    MAINTENANCE,
+    NodeTable,
+    node_table,
+)
+from mapcore.planning.placement import PlacementProblem
+from mapcore.planning.roles import RolesProblem
+from mapcore.planning.shares import share_bounds, shares_with_fixed
+
+__all__ = ["Asked", "Flag", "Start", "asked_of", "placement_problem", "roles_problem", "start_of"]
+
+
+class Flag:
+    """What the kernels know of a node; the values are those of `_kernels._planning`."""
+
+    LOST: Final = 1
+    RECOVERING: Final = 2
+    DETHRONED: Final = 4
+    RELEASED: Final = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """What is, in the numbers of the changed cluster's nodes.
+
+    Attributes:
+        current: the map as it is, over the changed cluster's nodes; empty where there is none.
+        table: the nodes.
+        names: their names.
+        flags: uint8 by node, of `Flag`.
+        successors: int32 by node: the node that is swapped in for it, or -1.
+        held: int32, partitions by the most copies: nodes that hold a copy, -1 for none. A node
+            that is swapped in stands where the one that it succeeds would; what a returning node
+            still holds of its dead copies comes last.
+        masters: int32, partitions by the most masters: nodes that are master, -1 for none.
+    """
+
+    current: PartitionMap
+    table: NodeTable
+    names: NodeIndex
+    flags: NDArray[np.uint8]
+    successors: NDArray[np.int32]
+    held: NDArray[np.int32]
+    masters: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the settings ask of each partition.
+
+    Attributes:
+        settings: the settings.
+        copies: masters and slaves together.
+        masters: of these, masters.
+        depths: of each spread level, how many parts of a location say its value.
+    """
+
+    settings: Settings
+    copies: int
+    masters: int
+    depths: tuple[int, ...]
+
+
+def asked_of(settings: Settings) -> Asked:
+    """Read the settings.
+
+    Raises:
+        PlanError: counts that contradict the assignment, or levels that are unknown.
+    """
+    constraints = settings.constraints
+    for name, count in (("master", constraints.master), ("slave", constraints.slave)):
+        if count < 0:
+            raise PlanError(f"settings.constraints.{name}: found {count}, expected 0 or more")
+    if settings.assignment is Assignment.MASTER_SLAVE and constraints.master > 1:
+        raise PlanError(
+            f"settings.constraints.master: found {constraints.master} with assignment masterSlave, "
+            "expected at most 1, or assignment multiMaster"
+        )
+    for item in settings.spread or ():
+        if item.level not in settings.levels:
+            known = ", ".join(settings.levels) or "none"
+            raise PlanError(
+                f"settings.spread: found level {item.level!r}, expected one of settings.levels "
+                f"({known})"
+            )
+    depths = tuple(settings.levels.index(level) + 1 for level in settings.spread_levels)
+    return Asked(settings, constraints.copy_count, constraints.master, depths)
+
+
+def start_of(changed: ChangedCluster) -> Start:
+    """Read the current map; a cluster without one starts from an empty map.
+
+    Raises:
+        PlanError: the map names a node that the cluster does not have, or there is neither a map
+            nor a number of partitions.
+    """
+    table = node_table(changed.cluster)
+    current = _current_map(changed)
+    flags = np.zeros(len(table), np.uint8)
+    flags[table.modes == LEAVING] |= Flag.RELEASED
+    flags[table.modes == GONE] |= Flag.LOST
+    flags[list(changed.recovering)] |= Flag.RECOVERING
+    successors = np.full(len(table), -1, np.int32)
+    renumbered = np.arange(len(table), dtype=np.int32)
+    read_flags = flags
+    if changed.successors:
+        old = np.array(list(changed.successors), np.int64)
+        successors[old] = renumbered[old] = list(changed.successors.values())
+        # Copies of a lost node that is swapped are to be had again, elsewhere, and lead nothing.
+        read_flags = flags.copy()
+        read_flags[old[flags[old] & Flag.LOST > 0]] = Flag.DETHRONED
+    held, masters = _tables(current, read_flags, renumbered)
+    return Start(current, table, changed.cluster.node_index, flags, successors, held, masters)
+
+
+def placement_problem(start: Start, asked: Asked) -> PlacementProblem:
+    """Ask for every copy to be where the settings want it.
+
+    Raises:
+        PlanError: a node's location does not name its value at a level to spread over, or no node
+            may hold anything.
+    """
+    table = start.table
+    partitions = start.current.partition_count
+    resting = table.modes == MAINTENANCE
+    taking = (table.modes == ACTIVE) & table.positive
+    levels = _levels(start, asked, taking | resting)
+    if asked.copies and not taking.any() and not resting.any():
+        raise PlanError(
+            f"found no node that may hold copies among {len(table)}, expected at least one that "
+            "is active and has a weight above 0"
+        )
+    counts = np.full(partitions, asked.copies, np.int32)
+    if not resting.any():
+        total = partitions * min(asked.copies, int(np.count_nonzero(taking)))
+        lower, upper = share_bounds(total, table.weights, table.weight_numbers, taking, partitions)
+        return PlacementProblem(start.held, counts, taking, lower, upper, levels)
+
+    # What a node in maintenance holds stays there, and nothing is added to it.
+    pinned = np.where((start.held >= 0) & resting[start.held], start.held, np.int32(-1))
+    pinned_counts = np.count_nonzero(pinned >= 0, axis=1)
+    counts = np.maximum(counts, pinned_counts).astype(np.int32)
+    kept = np.bincount(pinned[pinned >= 0], minlength=len(table))
+    room = np.count_nonzero(taking) + pinned_counts
+    total = int(np.minimum(counts, room).sum())
+    lower, upper = shares_with_fixed(
+        total,
+        table.weights,
+        table.weight_numbers,
+        taking | resting,
+        partitions,
+        np.where(resting, kept, -1),
+    )
+    return PlacementProblem(
+        start.held,
+        counts,
+        taking | resting,
+        lower,
+        upper,
+        levels,
+        pinned=pinned,
+        node_limit=np.where(resting, kept, partitions),
+    )
+
+
+def roles_problem(
+    start: Start,
+    asked: Asked,
+    placed: NDArray[np.int32],
+    *,
+    current_masters: NDArray[np.int32],
+    preferred: NDArray[np.int32] | None = None,
+    moves_data: bool,
+    keep_current: bool,
+) -> RolesProblem:
+    """Ask for masters among the copies that are placed.
+
+    Where no data moves, a node that is leaving or has weight 0 may still lead what it holds; it
+    is due no masters, so it does only where nobody else can.
+    """
+    table = start.table
+    active = table.modes == ACTIVE
+    due = active & table.positive
+    may_lead = due if moves_data else active | (table.modes == LEAVING)
+    partitions = len(placed)
+    total = partitions * asked.masters
+    if placed.shape[1] < asked.masters or not due.all():
+        able = np.count_nonzero((placed >= 0) & may_lead[placed], axis=1)
+        total = int(np.minimum(able, asked.masters).sum())
+    lower, upper = share_bounds(total, table.weights, table.weight_numbers, due, partitions)
+    return RolesProblem(
+        placed=placed,
+        current_masters=current_masters,
+        master_counts=np.full(partitions, asked.masters, np.int32),
+        may_lead=may_lead,
+        lower=lower,
+        upper=upper,
+        preferred=preferred,
+        keep_current=keep_current,
+    )
+
+
+def _current_map(changed: ChangedCluster) -> PartitionMap:
+    index = changed.cluster.node_index
+    current = changed.entry.current
+    if current is None:
+        return _empty_map(_keys(changed), index)
+    known = current.nodes.names
+    if current.nodes is index or index.names[: len(known)] == known:
+        return current
+    try:
+        return current.on_nodes(index)
+    except MapError as error:
+        raise PlanError(f"map {changed.map_name}: {error}") from None
+
+
+def _keys(changed: ChangedCluster) -> KeyFunction:
+    try:
+        return changed.entry.keys
+    except MapError as error:
+        raise PlanError(f"map {changed.map_name}: {error}") from None
+
+
+def _empty_map(keys: KeyFunction, index: NodeIndex) -> PartitionMap:
+    nothing = (np.zeros(len(keys) + 1, np.int64), np.empty(0, np.int32), np.empty(0, np.uint8))
+    return PartitionMap(nodes=index, keys=keys, index=nothing)
+
+
+def _tables(
+    current: PartitionMap, flags: NDArray[np.uint8], renumbered: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    index = (current.offsets, current.copy_nodes, current.copy_codes)
+    widths = _planning.table_widths(*index, flags)
+    held, masters = (
+        np.empty((current.partition_count, max(1, width)), np.int32) for width in widths
+    )
+    _planning.fill_tables(*index, flags, renumbered, held, masters)
+    return held, masters
+
+
+def _levels(start: Start, asked: Asked, concerned: NDArray[np.bool_]) -> NDArray[np.int32]:
+    table = start.table
+    levels = np.empty((len(asked.depths), len(table)), np.int32)
+    if not asked.depths:
+        return levels
+    short = np.flatnonzero(table.shallow(asked.depths[-1]) & concerned)
+    if len(short):
+        node = int(short[0])
+        location = table.locations[table.location_numbers[node]]
+        wanted = "/".join(asked.settings.levels[: asked.depths[-1]])
+        others = f" (and {len(short) - 1} other nodes)" if len(short) > 1 else ""
+        raise PlanError(
+            f"node {start.names.names[node]!r}{others}: found location {location!r}, expected "
+            f"{wanted}, as copies are spread by {asked.settings.spread_levels[-1]}; give the "
+            'location, or set "spread" to []'
+        )
+    for row, depth in enumerate(asked.depths):
+        levels[row] = table.level_values(depth)[0]
+    return levels

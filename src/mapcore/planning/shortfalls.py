@@ -1,0 +1,235 @@
+"""What a plan could not meet, and why: settings and nodes that conflict, named.
+
+Each finder looks for one kind of shortfall and gives a sentence for each that it finds: what was
+asked, what there is, what is missing, and the smallest change that would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore.planning.nodes import ACTIVE, LEAVING, MAINTENANCE
+from mapcore.states import PLACEMENT_MASK, Placement
+
+if TYPE_CHECKING:
+    from mapcore.planning.plans import Plan
+
+__all__ = ["find_warnings", "some"]
+
+
+def find_warnings(plan: Plan) -> tuple[str, ...]:
+    """Return all that is to be said of a plan, the gravest first."""
+    return tuple(sentence for finder in _FINDERS for sentence in finder(plan))
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """Return a few names, and how many more there are."""
+    listed = ", ".join(names[:most])
+    return listed if len(names) <= most else f"{listed} and {len(names) - most} more"
+
+
+def _lost_partitions(plan: Plan) -> Iterator[str]:
+    """Partitions that had copies, of which none is left in reach."""
+    held = plan.work.start.held
+    had = np.diff(plan.current.offsets) > 0
+    lost = np.flatnonzero(had & (held < 0).all(axis=1))
+    if len(lost):
+        names = [plan.current.keys.name(partition) for partition in lost.tolist()]
+        after = (
+            "their new copies start empty" if plan.work.placement else "they stay without copies"
+        )
+        yield f"no live copy is left of {_count(names, 'partition')} {some(names)}: {after}"
+
+
+def _masterless_partitions(plan: Plan) -> Iterator[str]:
+    """Partitions that will be red."""
+    if not plan.work.asked.masters:
+        return
+    masters = _counts(plan, Placement.MASTER)
+    red = np.flatnonzero(masters == 0)
+    if not len(red):
+        return
+    copies = np.diff(plan.target.offsets)
+    names = [plan.target.keys.name(partition) for partition in red.tolist()]
+    if (copies[red] == 0).all():
+        why = "they have no copy"
+    elif (copies[red] > 0).all():
+        why = "all their copies are on nodes in maintenance"
+    else:
+        why = "they have no copy, or none outside nodes in maintenance"
+    yield f"{_count(names, 'partition')} {some(names)} will be red, without a master: {why}"
+
+
+def _missing_copies(plan: Plan) -> Iterator[str]:
+    """Fewer nodes than copies."""
+    placement, asked = plan.work.placement, plan.work.asked
+    if placement is None or not placement.missing:
+        return
+    table = plan.work.start.table
+    able = int(np.count_nonzero((table.modes == ACTIVE) & table.positive))
+    constraints = asked.settings.constraints
+    if able < asked.copies:
+        gap = asked.copies - able
+        fewer = (
+            f"lower constraints.slave to {constraints.slave - gap}"
+            if constraints.slave >= gap
+            else f"lower the constraints to {able} copies"
+        )
+        yield (
+            f"constraints ask for {asked.copies} copies, {able} nodes may hold one: "
+            f"{gap} {'copy' if gap == 1 else 'copies'} of every partition missing "
+            f"({placement.missing} in all); add {gap} {'node' if gap == 1 else 'nodes'} or {fewer}"
+        )
+    else:
+        yield f"{placement.missing} copies found no node that may hold them"
+
+
+def _missing_masters(plan: Plan) -> Iterator[str]:
+    """Partitions with a master, but fewer than asked."""
+    asked = plan.work.asked.masters
+    masters = _counts(plan, Placement.MASTER)
+    short = np.flatnonzero((masters < asked) & (masters > 0))
+    if len(short):
+        names = [plan.target.keys.name(partition) for partition in short.tolist()]
+        yield (
+            f"{_count(names, 'partition')} {some(names)} will have fewer than the {asked} masters "
+            "of constraints.master: too few copies may lead"
+        )
+
+
+def _crowded_places(plan: Plan) -> Iterator[str]:
+    """Spread that could not be had."""
+    placement, asked = plan.work.placement, plan.work.asked
+    if placement is None:
+        return
+    table = plan.work.start.table
+    due = (table.modes <= MAINTENANCE) & table.positive
+    for depth, level, excess in zip(
+        asked.depths, asked.settings.spread_levels, placement.spread_excess, strict=True
+    ):
+        if excess:
+            numbers, values = table.level_values(depth)
+            sizes = np.bincount(numbers[due], minlength=len(values))
+            used = np.flatnonzero(sizes)
+            even = -(-asked.copies // max(1, len(used)))
+            small = [f"{values[v]} ({sizes[v]})" for v in used.tolist() if sizes[v] < even]
+            why = f"; too few nodes in {some(small)}" if small else ""
+            yield (
+                f"spread by {level}: {excess} copies stand above the even share of {even} a "
+                f"{level}, as {asked.copies} copies over {len(used)} {level}s allow no better{why}"
+            )
+
+
+def _uneven_loads(plan: Plan) -> Iterator[str]:
+    """Nodes outside their share, though all was tried."""
+    problem, placement = plan.work.placement_problem, plan.work.placement
+    if placement is None or problem is None or not placement.imbalance:
+        return
+    loads = plan.loads_after()
+    names = plan.target.nodes.names
+    above = np.flatnonzero(loads > problem.upper)
+    below = np.flatnonzero(loads < problem.lower)
+    words = [
+        f"{len(which)} {'node holds' if len(which) == 1 else 'nodes hold'} {word} their share "
+        f"({some([names[node] for node in which.tolist()], 3)})"
+        for which, word in ((above, "more than"), (below, "less than"))
+        if len(which)
+    ]
+    if words:
+        yield f"balance of copies: {' and '.join(words)}, as counts and spread allow no better"
+
+
+def _kept_out_of_place(plan: Plan) -> Iterator[str]:
+    """Copies that a plan without data moves leaves where they should not be."""
+    if plan.work.placement is not None:
+        return
+    table, loads = plan.work.start.table, plan.loads_after()
+    leaving = np.flatnonzero((table.modes == LEAVING) & (loads > 0))
+    if len(leaving):
+        names = [plan.target.nodes.names[node] for node in leaving.tolist()]
+        yield (
+            f"{some(names)} {'is' if len(names) == 1 else 'are'} leaving and still "
+            f"{'holds' if len(names) == 1 else 'hold'} copies: no data moves in this plan; "
+            "plan with rebuild to move them"
+        )
+    copies = np.diff(plan.target.offsets)
+    for wrong, word in (
+        (copies < plan.work.asked.copies, "fewer"),
+        (copies > plan.work.asked.copies, "more"),
+    ):
+        if wrong.any():
+            yield (
+                f"{int(wrong.sum())} partitions have {word} than the {plan.work.asked.copies} "
+                "copies asked for: no data moves in this plan; plan with rebuild to restore them"
+            )
+
+
+def _settings_not_honoured(plan: Plan) -> Iterator[str]:
+    """Settings that the planner does not know how to follow."""
+    settings = plan.work.asked.settings
+    for role, rules in settings.rules.items():
+        for number, _ in enumerate(rules):
+            yield f"settings.rules.{role}[{number}] was not taken into account"
+    if settings.max_peers is not None:
+        yield "settings.maxPeers was not taken into account: nodes may exchange data with any other"
+    if settings.balance is not None and settings.balance.slack:
+        yield (
+            f"settings.balance.slack {settings.balance.slack} was not taken into account: "
+            "copies are balanced to the floor and ceiling of each share"
+        )
+    if plan.current.weights is not None and len(np.unique(plan.current.weights)) > 1:
+        yield "weights of partitions were not taken into account: copies are balanced by number"
+    if settings.num_partitions not in (None, plan.current.partition_count):
+        yield (
+            f"settings.numPartitions is {settings.num_partitions}, the map has "
+            f"{plan.current.partition_count} partitions: a plan does not change their number"
+        )
+
+
+def _odd_documents(plan: Plan) -> Iterator[str]:
+    """What a document says that may not be meant."""
+    entry, table = plan.work.changed.entry, plan.work.start.table
+    if entry.current is None and entry.target is not None:
+        yield (
+            "there is a target map but no current map: planned as if nothing were placed yet, "
+            "without regard to that target"
+        )
+    red = [
+        node.name
+        for number, node in table.special.items()
+        if node.health.value == "red" and table.modes[number] == ACTIVE
+    ]
+    if red:
+        yield (
+            f"health of {some(red)} is red in mode active: planned as if in reach; "
+            "fail takes a node out"
+        )
+
+
+def _counts(plan: Plan, placement: Placement) -> NDArray[np.int64]:
+    target = plan.target
+    chosen = (target.copy_codes & PLACEMENT_MASK) == placement
+    before = np.concatenate([[0], np.cumsum(chosen)])
+    counts: NDArray[np.int64] = np.diff(before[target.offsets])
+    return counts
+
+
+def _count(names: Sequence[str], noun: str) -> str:
+    return f"{len(names)} {noun}s" if len(names) != 1 else noun
+
+
+_FINDERS: Final[tuple[Callable[[Plan], Iterator[str]], ...]] = (
+    _lost_partitions,
+    _masterless_partitions,
+    _missing_copies,
+    _missing_masters,
+    _crowded_places,
+    _uneven_loads,
+    _kept_out_of_place,
+    _settings_not_honoured,
+    _odd_documents,
+)
