@@ -206,9 +206,34 @@ class Settings(_Value, frozen=True):
 
 
 class Config(_Value, frozen=True):
-    """How the cluster is run: limits on work that the nodes do at once."""
+    """How the cluster is run: limits on work that the nodes do at once.
+
+    Limits are throttles; `mapcore.actualizing.throttles` says what each limits. None is no limit.
+    Streams into and out of a node are as few as Elasticsearch takes unless told otherwise.
+
+    Attributes:
+        max_full_scans_per_volume_type: ssd 10 and hdd 1 unless said.
+        max_streams_into_node: at once.
+        max_streams_out_of_node: at once.
+        max_streams_per_node: into and out of it together.
+        max_streams_between_zones: from one zone to another.
+        max_backfills: streams in the whole cluster.
+        max_steps: steps of any kind in the whole cluster.
+        max_changes_per_partition: steps at once in one partition.
+        max_bytes_per_second_per_node: in each direction.
+        max_bytes_per_second_per_stream: of one stream.
+    """
 
     max_full_scans_per_volume_type: Mapping[str, int] = {}
+    max_streams_into_node: int | None = 2
+    max_streams_out_of_node: int | None = 2
+    max_streams_per_node: int | None = None
+    max_streams_between_zones: int | None = None
+    max_backfills: int | None = None
+    max_steps: int | None = None
+    max_changes_per_partition: int | None = 1
+    max_bytes_per_second_per_node: int | None = None
+    max_bytes_per_second_per_stream: int | None = None
     extra: Mapping[str, Any] = {}
 
 

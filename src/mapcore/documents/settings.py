@@ -90,7 +90,23 @@ _settings = Shape(
     },
 )
 
-read_config = Shape(Config, {"maxFullScansPerVolumeType": values_by_name(integer(1))})
+_limit = optional(integer(1))
+
+read_config = Shape(
+    Config,
+    {
+        "maxFullScansPerVolumeType": values_by_name(integer(1)),
+        "maxStreamsIntoNode": _limit,
+        "maxStreamsOutOfNode": _limit,
+        "maxStreamsPerNode": _limit,
+        "maxStreamsBetweenZones": _limit,
+        "maxBackfills": _limit,
+        "maxSteps": _limit,
+        "maxChangesPerPartition": _limit,
+        "maxBytesPerSecondPerNode": _limit,
+        "maxBytesPerSecondPerStream": _limit,
+    },
+)
 
 _node = Shape(
     Node,

@@ -1,0 +1,445 @@
+"""A step: one change that the conductor hands to a node, or to a pair of nodes.
+
+A step is a value and a document: what one executor prints, another in any language can run.
+
+| kind | what it does | copies |
+| --- | --- | --- |
+| transition | one hop of placement; no data moves | one |
+| stream | fills a copy from another one | source and target |
+| takeover | the target becomes master as the source stops being it | source and target |
+| running | one hop of the running state | one |
+| pause, resume | persistence or replication of a copy | one |
+| switch | partitions stop and others begin to answer for their keys | none |
+
+A step compares and swaps only the bits of the state codes that it is about, so that a pause does
+not make a stream fail, nor a stream undo a pause. What it expects and what it leaves behind, at
+its start, its completion and its failure, is `Step.on_start` and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from enum import Enum
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from mapcore.errors import DocumentError, TransitionError
+from mapcore.states import (
+    LITERAL,
+    PERSISTENCE_PAUSED,
+    PLACEMENT_MASK,
+    REPLICATION_PAUSED,
+    RUNNING,
+    RUNNING_MASK,
+    RUNNING_SHIFT,
+    SAFE,
+    Placement,
+    Running,
+    paired_transition,
+    state_code,
+)
+
+__all__ = [
+    "PAUSES",
+    "CellChange",
+    "Cost",
+    "End",
+    "Kind",
+    "Step",
+    "steps_from_json",
+    "steps_to_json",
+]
+
+PAUSES: Final = {"persistence": PERSISTENCE_PAUSED, "replication": REPLICATION_PAUSED}
+"""What can be paused, and its bit in a state code."""
+
+_PLACEMENTS: Final = {placement.label: placement for placement in Placement}
+_RUNNING: Final = {running.label: running for running in Running}
+_WHOLE: Final = 0xFF
+_LIVE: Final = (Placement.SLAVE, Placement.MASTER)
+
+
+class Kind(Enum):
+    """What a step does."""
+
+    TRANSITION = "transition"
+    STREAM = "stream"
+    TAKEOVER = "takeover"
+    RUNNING = "running"
+    PAUSE = "pause"
+    RESUME = "resume"
+    SWITCH = "switch"
+
+
+class CellChange(NamedTuple):
+    """A compare-and-swap of some bits of a state code.
+
+    Attributes:
+        node: the node of the copy.
+        mask: the bits that are looked at and written.
+        before: what they must be.
+        after: what they become.
+    """
+
+    node: str
+    mask: int
+    before: int
+    after: int
+
+    def fits(self, code: int) -> bool:
+        """Whether a state code is what this change expects."""
+        return code & self.mask == self.before
+
+    def apply(self, code: int) -> int:
+        """Return the state code after the change; a copy that becomes null leaves nothing."""
+        changed = code & ~self.mask | self.after
+        return changed if changed & PLACEMENT_MASK else 0
+
+    def reversed(self) -> CellChange:
+        """Return the change that takes this one back."""
+        return CellChange(self.node, self.mask, self.after, self.before)
+
+
+class Cost(NamedTuple):
+    """What a step costs one node while it runs."""
+
+    streams_in: int = 0
+    streams_out: int = 0
+    full_scans: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+class End(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the two copies of a step: its node, its placement before and after, its volume."""
+
+    node: str
+    before: str = msgspec.field(name="from")
+    after: str = msgspec.field(name="to")
+    volume: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as they stand in JSON."""
+        tree = {"node": self.node, "from": self.before, "to": self.after}
+        return tree if self.volume is None else tree | {"volume": self.volume}
+
+    def __str__(self) -> str:
+        change = self.before if self.before == self.after else f"{self.before} -> {self.after}"
+        return f"{self.node} {change}" + (f" on {self.volume}" if self.volume else "")
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One change of a partition.
+
+    Attributes:
+        id: unique in its schedule or run; `step` in JSON.
+        map: the map's name.
+        partition: the partition's name.
+        kind: what it does; it says which of the following fields it has.
+        node: of transition, running, pause and resume.
+        before: the state before: a placement, or a running state for kind running.
+        after: the state after, likewise.
+        running: the running state of a copy that a transition creates, where not `running`.
+        what: `persistence` or `replication`, for pause and resume.
+        size_bytes: what a stream moves, where it is known; `bytes` in JSON.
+        source: the copy that a stream reads, or the master that a takeover ends.
+        target: the copy that a stream fills, or the master that a takeover makes.
+        retire: the partitions that a switch takes out of service.
+        serve: the partitions that a switch puts in their place.
+        block: kinds of requests which the target blocks until success or failure.
+        depends_on: ids of the steps that must be done before; `after` in JSON.
+        reason: why.
+        round: in which round of a schedule, from 1.
+        version: of the map that the step was made from. The step is refused if its partition
+            has changed since.
+        epoch: of the partition. The step is refused once its master has changed.
+        stuck_after_seconds: how long it may take before it counts as stuck.
+        bytes_per_second: the rate that a stream may not exceed.
+    """
+
+    id: str = msgspec.field(name="step")
+    map: str
+    partition: str
+    kind: Kind
+    round: int | None = None
+    node: str | None = None
+    before: str | None = msgspec.field(name="from", default=None)
+    after: str | None = msgspec.field(name="to", default=None)
+    running: str | None = None
+    what: str | None = None
+    size_bytes: int | None = msgspec.field(name="bytes", default=None)
+    source: End | None = None
+    target: End | None = None
+    retire: tuple[str, ...] | None = None
+    serve: tuple[str, ...] | None = None
+    block: tuple[str, ...] | None = None
+    depends_on: tuple[str, ...] = msgspec.field(name="after", default=())
+    reason: str = ""
+    version: tuple[int, int] | None = None
+    epoch: int | None = None
+    stuck_after_seconds: float | None = None
+    bytes_per_second: int | None = None
+
+    @property
+    def ends(self) -> tuple[End, ...]:
+        """The copies whose placement the step looks at: the source first, where there is one."""
+        if self.kind is Kind.TRANSITION:
+            assert self.node is not None
+            assert self.before is not None
+            assert self.after is not None
+            return (End(node=self.node, before=self.before, after=self.after),)
+        return tuple(end for end in (self.source, self.target) if end is not None)
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes that take part."""
+        if self.node is not None:
+            return (self.node,)
+        return tuple(end.node for end in self.ends)
+
+    @property
+    def is_fill(self) -> bool:
+        """Whether a copy comes into sync by this step."""
+        target = self.ends[-1] if self.ends else None
+        return target is not None and target.before == "dead" and target.after == "slave"
+
+    @property
+    def costs(self) -> dict[str, Cost]:
+        """What the step costs each node while it runs; only streams cost anything."""
+        if self.kind is not Kind.STREAM or self.source is None or self.target is None:
+            return {node: Cost() for node in self.nodes}
+        count = self.size_bytes or 0
+        return {
+            self.source.node: Cost(streams_out=1, full_scans=1, bytes_out=count),
+            self.target.node: Cost(streams_in=1, bytes_in=count),
+        }
+
+    @property
+    def on_start(self) -> tuple[CellChange, ...]:
+        """What must hold when the step starts, and what it changes then.
+
+        A takeover makes both copies pending; where it takes the mastership of a node that is gone
+        (its copy becomes dead), nobody is asked, and nothing is pending. All other steps only look.
+        """
+        if self._is_handshake:
+            return (_pending(self._source), _pending(self._target))
+        return tuple(change._replace(after=change.before) for change in self._changes())
+
+    @property
+    def on_complete(self) -> tuple[CellChange, ...]:
+        """What the step finds when it is done, and what it makes of it: one atomic change."""
+        if self._is_handshake:
+            return tuple(
+                CellChange(
+                    end.node, PLACEMENT_MASK, _pending(end).after, int(_PLACEMENTS[end.after])
+                )
+                for end in (self._source, self._target)
+            )
+        return tuple(self._changes())
+
+    @property
+    def on_fail(self) -> tuple[CellChange, ...]:
+        """What takes back the changes of the start."""
+        return tuple(change.reversed() for change in self.on_start if change.before != change.after)
+
+    @property
+    def _source(self) -> End:
+        assert self.source is not None
+        return self.source
+
+    @property
+    def _target(self) -> End:
+        assert self.target is not None
+        return self.target
+
+    @property
+    def _is_handshake(self) -> bool:
+        return self.kind is Kind.TAKEOVER and self._source.after != "dead"
+
+    def _changes(self) -> Iterator[CellChange]:
+        if self.kind in (Kind.TRANSITION, Kind.STREAM, Kind.TAKEOVER):
+            for end in self.ends:
+                yield self._placement_change(end)
+        elif self.kind is Kind.RUNNING:
+            assert self.node is not None
+            before, after = (
+                _RUNNING[str(label)] << RUNNING_SHIFT for label in (self.before, self.after)
+            )
+            yield CellChange(self.node, RUNNING_MASK, before, after)
+        elif self.kind in (Kind.PAUSE, Kind.RESUME):
+            assert self.node is not None
+            bit = PAUSES[str(self.what)]
+            on, off = (bit, 0) if self.kind is Kind.RESUME else (0, bit)
+            yield CellChange(self.node, bit, on, off)
+
+    def _placement_change(self, end: End) -> CellChange:
+        before, after = _PLACEMENTS[end.before], _PLACEMENTS[end.after]
+        if before is Placement.NULL:
+            running = _RUNNING[self.running] if self.running else Running.RUNNING
+            return CellChange(end.node, _WHOLE, 0, state_code(after, running))
+        return CellChange(end.node, PLACEMENT_MASK, int(before), int(after))
+
+    def check(self) -> None:
+        """Raise a `TransitionError` if no table allows what the step does."""
+        for problem in self._problems():
+            raise TransitionError(f"step {self.id}: {problem}")
+
+    def _problems(self) -> Iterator[str]:
+        needed = {
+            Kind.TRANSITION: ("node", "before", "after"),
+            Kind.STREAM: ("source", "target"),
+            Kind.TAKEOVER: ("source", "target"),
+            Kind.RUNNING: ("node", "before", "after"),
+            Kind.PAUSE: ("node", "what"),
+            Kind.RESUME: ("node", "what"),
+            Kind.SWITCH: ("retire", "serve"),
+        }[self.kind]
+        missing = [name for name in needed if getattr(self, name) is None]
+        if missing:
+            field = {"before": "from", "after": "to"}.get(missing[0], missing[0])
+            yield f"found no {field}, expected one in a {self.kind.value}"
+            return
+        known: Iterable[str] = ()
+        states = [state for end in self.ends for state in (end.before, end.after)]
+        if self.kind is Kind.RUNNING:
+            known, states = _RUNNING, [str(self.before), str(self.after)]
+        elif self.kind in (Kind.PAUSE, Kind.RESUME):
+            known, states = PAUSES, [str(self.what)]
+        else:
+            known = _PLACEMENTS
+        for state in states:
+            if state not in known:
+                yield f"found state {state!r}, expected one of {', '.join(known)}"
+                return
+        yield from self._wrong_hops()
+
+    def _wrong_hops(self) -> Iterator[str]:
+        if self.kind is Kind.RUNNING:
+            if not RUNNING.allows(_RUNNING[str(self.before)], _RUNNING[str(self.after)]):
+                yield f"no running hop from {self.before} to {self.after}"
+        elif self.kind is Kind.TRANSITION:
+            before, after = _PLACEMENTS[str(self.before)], _PLACEMENTS[str(self.after)]
+            if not (SAFE.allows(before, after) or LITERAL.allows(before, after)):
+                yield f"no hop of safe or literal from {self.before} to {self.after}"
+        elif self.source is not None and self.target is not None:
+            if self.source.node == self.target.node:
+                yield f"found {self.source.node} as source and target, expected two nodes"
+            states = [
+                _PLACEMENTS[state]
+                for end in (self.source, self.target)
+                for state in (end.before, end.after)
+            ]
+            # A slave may serve as the source of a stream; it makes no transition.
+            if self.kind is Kind.STREAM and states[0] is states[1] is Placement.SLAVE:
+                states[:2] = [Placement.MASTER] * 2
+            pair = paired_transition(*states)
+            if self.kind is Kind.TAKEOVER and pair.name != "takeover":
+                yield f"found the pair {pair}, expected a takeover"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as they stand in JSON, without those that it does not have."""
+        tree: dict[str, Any] = {"step": self.id}
+        if self.round is not None:
+            tree["round"] = self.round
+        tree |= {"map": self.map, "partition": self.partition, "kind": self.kind.value}
+        for name, value in (
+            ("node", self.node),
+            ("from", self.before),
+            ("to", self.after),
+            ("running", self.running),
+            ("what", self.what),
+            ("bytes", self.size_bytes),
+            ("source", self.source and self.source.to_dict()),
+            ("target", self.target and self.target.to_dict()),
+            ("retire", self.retire),
+            ("serve", self.serve),
+            ("block", self.block),
+        ):
+            if value is not None:
+                tree[name] = value
+        tree |= {"after": self.depends_on, "reason": self.reason}
+        conditions = {
+            "version": self.version,
+            "epoch": self.epoch,
+            "stuckAfterSeconds": self.stuck_after_seconds,
+            "bytesPerSecond": self.bytes_per_second,
+        }
+        return tree | {name: value for name, value in conditions.items() if value is not None}
+
+    def to_json(self) -> str:
+        """Return the step as one line of JSON."""
+        return msgspec.json.encode(self.to_dict()).decode()
+
+    @classmethod
+    def from_json(cls, line: str | bytes) -> Step:
+        """Read a step from a line of JSON; fields that nobody knows are passed over.
+
+        Raises:
+            DocumentError: it is not a step.
+            TransitionError: no table allows it.
+        """
+        return _checked(lambda: msgspec.json.decode(line, type=cls), "step")
+
+    @classmethod
+    def from_dict(cls, tree: Mapping[str, Any]) -> Step:
+        """Read a step from a JSON tree; errors as in `from_json`."""
+        return _checked(lambda: msgspec.convert(tree, type=cls), "step")
+
+    def __str__(self) -> str:
+        words = f"{self.id}: {self.kind.value} {self.partition}: {self._describe()}"
+        if self.size_bytes is not None:
+            words += f", {self.size_bytes:,} bytes"
+        return f"{words} ({self.reason})" if self.reason else words
+
+    def _describe(self) -> str:
+        if self.kind is Kind.SWITCH:
+            return f"{', '.join(self.retire or ())} -> {', '.join(self.serve or ())}"
+        if self.kind in (Kind.PAUSE, Kind.RESUME):
+            return f"{self.what} of {self.node}"
+        if self.source is not None and self.target is not None:
+            return f"{self.source}, {self.target}"
+        return f"{self.node} {self.before} -> {self.after}"
+
+
+def _pending(end: End) -> CellChange:
+    base = _PLACEMENTS[end.before]
+    pending = Placement.PENDING_MASTER if base is Placement.MASTER else Placement.PENDING_SLAVE
+    return CellChange(end.node, PLACEMENT_MASK, int(base), int(pending))
+
+
+def _checked(read: Any, path: str) -> Step:
+    try:
+        step: Step = read()
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DocumentError(
+            path, str(error), "a step as `mapcore steps --json` prints it"
+        ) from None
+    step.check()
+    return step
+
+
+def steps_to_json(steps: Iterable[Step]) -> str:
+    """Return steps as text, a line of JSON each."""
+    return "".join(step.to_json() + "\n" for step in steps)
+
+
+def steps_from_json(text: str) -> list[Step]:
+    """Read steps from lines of JSON; empty lines, and a header without `step`, are passed over.
+
+    Raises:
+        DocumentError: a line is not a step; the path is `line 3`.
+        TransitionError: no table allows a step.
+    """
+    found = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            tree = msgspec.json.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise DocumentError(f"line {number}", str(error), "a step in JSON") from None
+        if number == 1 and isinstance(tree, dict) and "step" not in tree:
+            continue
+        found.append(_checked(lambda tree=tree: msgspec.convert(tree, type=Step), f"line {number}"))
+    return found
