@@ -7,16 +7,22 @@ bytewise order. Text is taken as UTF-8 in both.
 A key function also names the partitions and fixes their numbers: a hash partition's name is its
 number; ranges are numbered in the order of their starts, a source before the ranges that come
 from it.
+
+`RangeKeys.segments` cuts the ranges into pieces that do not overlap; that is what is searched.
 """
 
 from __future__ import annotations
 
 import zlib
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore._kernels import _ranges
 from mapcore.errors import KeyNotCovered, MapError, RangeError
 
 __all__ = [
@@ -24,7 +30,9 @@ __all__ = [
     "Key",
     "KeyFunction",
     "KeyRange",
+    "PackedNames",
     "RangeKeys",
+    "Segments",
     "key_bytes",
     "prefix_successor",
 ]
@@ -166,6 +174,106 @@ class KeyRange:
 
 
 @dataclass(frozen=True, slots=True)
+class PackedNames:
+    """Many names in one string: what is left of a million names when nobody asks for them.
+
+    Attributes:
+        text: the names, one after the other.
+        offsets: int64, where each begins, one more.
+    """
+
+    text: str
+    offsets: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> PackedNames:
+        """Pack names."""
+        listed = list(names)
+        return cls("".join(listed), _offsets(map(len, listed)))
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, number: int) -> str:
+        return self.text[self.offsets[number] : self.offsets[number + 1]]
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (
+            isinstance(other, PackedNames)
+            and self.text == other.text
+            and np.array_equal(self.offsets, other.offsets)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """Ranges cut at each of their starts and ends, so that no two pieces share a key.
+
+    Segment i holds the keys from the i-th start up to the next one; `index.rank(key) - 1` is the
+    segment of a key, and -1 stands for the keys below the first.
+
+    Attributes:
+        index: the starts, laid out for searching.
+        partitions: int32, by segment: the number of the range that covers it, -1 in a gap; of
+            several ranges the outermost, which the others come from.
+        nested: by segment, where several ranges cover it: their numbers, outermost first.
+    """
+
+    index: _ranges.RangeIndex
+    partitions: NDArray[np.int32]
+    nested: Mapping[int, tuple[int, ...]]
+
+    @classmethod
+    def of(cls, ranges: Iterable[KeyRange]) -> Segments:
+        """Cut ranges that are in the order of `RangeKeys`.
+
+        Raises:
+            MapError: there are more of them, or more bytes in their starts, than an index takes.
+        """
+        starts: list[bytes] = []
+        covering: list[tuple[int, ...]] = []
+
+        def cut(start: bytes | None, open_numbers: Iterable[int]) -> None:
+            if starts and starts[-1] == start:
+                covering[-1] = tuple(open_numbers)
+            elif start is not None:
+                starts.append(start)
+                covering.append(tuple(open_numbers))
+
+        ends: list[bytes | None] = []
+        numbers: list[int] = []
+        for number, item in enumerate(ranges):
+            while ends and (end := ends[-1]) is not None and end <= item.start:
+                ends.pop()
+                numbers.pop()
+                cut(end, numbers)
+            ends.append(item.end)
+            numbers.append(number)
+            cut(item.start, numbers)
+        while ends:
+            numbers.pop()
+            cut(ends.pop(), numbers)
+        try:
+            index = _ranges.RangeIndex(b"".join(starts), _offsets(map(len, starts)))
+        except OverflowError as error:
+            raise MapError(f"found {error}, expected fewer") from error
+        return cls(
+            index,
+            np.array([numbers[0] if numbers else -1 for numbers in covering], np.int32),
+            {i: numbers for i, numbers in enumerate(covering) if len(numbers) > 1},
+        )
+
+    def covering(self, key: bytes) -> tuple[int, ...]:
+        """Return the numbers of all ranges that hold the key, outermost first."""
+        segment = self.index.rank(key) - 1
+        if segment < 0 or self.partitions[segment] < 0:
+            return ()
+        return self.nested.get(segment) or (int(self.partitions[segment]),)
+
+
+@dataclass(frozen=True, slots=True)
 class RangeKeys:
     """Intervals of keys in bytewise order.
 
@@ -180,14 +288,18 @@ class RangeKeys:
 
     ranges: tuple[KeyRange, ...]
     _numbers: dict[str, int] = field(init=False, repr=False, compare=False)
+    _segments: Segments | None = field(init=False, repr=False, compare=False)
+    _packed_names: PackedNames | None = field(init=False, repr=False, compare=False)
 
     label = "range"
 
     def __init__(self, ranges: Iterable[KeyRange]) -> None:
-        ordered = tuple(sorted(ranges, key=_position))
+        ordered = tuple(_in_order(ranges))
         if not ordered:
             raise MapError("found no ranges, expected at least one")
         object.__setattr__(self, "ranges", ordered)
+        object.__setattr__(self, "_segments", None)
+        object.__setattr__(self, "_packed_names", None)
         object.__setattr__(self, "_numbers", {item.name: i for i, item in enumerate(ordered)})
         if len(self._numbers) != len(ordered):
             twice = next(
@@ -254,11 +366,25 @@ class RangeKeys:
             found.append((covered, None))
         return found
 
-    def covering(self, key: Key) -> list[int]:
+    @property
+    def segments(self) -> Segments:
+        """The ranges, cut into pieces that do not overlap; made when first asked for."""
+        if self._segments is None:
+            object.__setattr__(self, "_segments", Segments.of(self.ranges))
+        assert self._segments is not None
+        return self._segments
+
+    @property
+    def packed_names(self) -> PackedNames:
+        """The names of all partitions, in order; made when first asked for."""
+        if self._packed_names is None:
+            object.__setattr__(self, "_packed_names", PackedNames.of(self.names()))
+        assert self._packed_names is not None
+        return self._packed_names
+
+    def covering(self, key: Key) -> tuple[int, ...]:
         """Return the numbers of all ranges that hold `key`: a source before those split from it."""
-        wanted = key_bytes(key)
-        last = bisect_right(self.ranges, wanted, key=lambda item: item.start)
-        return [number for number in range(last) if wanted in self.ranges[number]]
+        return self.segments.covering(key_bytes(key))
 
     def partition(self, key: Key) -> int:
         """Return the number of the partition that `key` belongs to.
@@ -278,12 +404,30 @@ class RangeKeys:
 KeyFunction: TypeAlias = HashKeys | RangeKeys
 
 
-def _position(item: KeyRange) -> tuple[bytes, bool, bytes]:
-    """Order by start; of two with one start the longer first, so that a source leads."""
-    end = item.end
-    return item.start, end is not None, bytes(255 - byte for byte in end or b"") + b"\xff"
+def _in_order(ranges: Iterable[KeyRange]) -> list[KeyRange]:
+    """Order by start; of several with one start the longest first, so that a source leads."""
+    ordered = list(ranges)
+    if any(item.source is not None for item in ordered):
+        sources = {item.name: item.source for item in ordered}
+        ordered.sort(key=lambda item: _generation(item, sources))
+    ordered.sort(key=lambda item: (item.end is None, item.end or b""), reverse=True)
+    ordered.sort(key=lambda item: item.start)
+    return ordered
+
+
+def _generation(item: KeyRange, sources: Mapping[str, str | None]) -> int:
+    """How many of the ranges this one comes from, one by way of the other."""
+    source, generation = item.source, 0
+    while source is not None and source in sources and generation < len(sources):
+        source = sources[source]
+        generation += 1
+    return generation
 
 
 def _reaches(earlier: KeyRange, later: KeyRange) -> bool:
     """Whether `earlier`, which starts no later, still runs where `later` starts."""
     return earlier.end is None or later.start < earlier.end
+
+
+def _offsets(sizes: Iterable[int]) -> NDArray[np.int64]:
+    return np.fromiter(accumulate(sizes, initial=0), np.int64)

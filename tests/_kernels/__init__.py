@@ -1,0 +1,1 @@
+"""The tests of kernels that no module of its own stands before."""
