@@ -41,8 +41,11 @@ def test_import_mapcore_loads_no_part_of_it_until_asked() -> None:
     assert {name for name in loaded_by("import mapcore") if name.startswith("mapcore.")} == set()
 
 
-@pytest.mark.parametrize("statement", ["import mapcore", "from mapcore import PartitionMap"])
-def test_maps_load_neither_planner_nor_command_nor_their_libraries(
+@pytest.mark.parametrize(
+    "statement",
+    ["import mapcore", "from mapcore import PartitionMap", "from mapcore import Router"],
+)
+def test_maps_and_routers_load_neither_planner_nor_command_nor_their_libraries(
     statement: str, loaded_by_editable_install: set[str]
 ) -> None:
     loaded = loaded_by(statement) - loaded_by_editable_install

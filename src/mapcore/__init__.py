@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from mapcore.maps import Version as Version
     from mapcore.planning.planner import plan as plan
     from mapcore.planning.plans import Plan as Plan
+    from mapcore.routing import PackedKeys as PackedKeys
+    from mapcore.routing import Router as Router
     from mapcore.states import LITERAL as LITERAL
     from mapcore.states import PAIRED as PAIRED
     from mapcore.states import RUNNING as RUNNING
@@ -65,11 +67,13 @@ _HOMES = {
     "Node": "cluster",
     "NodeIndex": "maps",
     "PAIRED": "states",
+    "PackedKeys": "routing",
     "PartitionMap": "maps",
     "Placement": "states",
     "Plan": "planning.plans",
     "RUNNING": "states",
     "RangeKeys": "keys",
+    "Router": "routing",
     "Running": "states",
     "SAFE": "states",
     "Settings": "cluster",

@@ -1,0 +1,438 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""The tables that a router reads, and the lookups in them.
+
+`Tables` never change: a router swaps one for another, and each lookup works on the one that it took
+at its start. `RouterCore` is the hot path of `mapcore.routing.Router`, which adds the rest; its
+methods are documented there.
+"""
+
+from array import array
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF
+from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_New, PyTuple_SET_ITEM
+from cpython.unicode cimport PyUnicode_Check
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from mapcore._kernels._ranges cimport RangeIndex, RowKeys, SearchTree
+
+cdef extern from "Python.h":
+    const char *PyUnicode_AsUTF8AndSize(object text, Py_ssize_t *size) except NULL
+
+cdef extern from "key_arrays.hpp" namespace "mapcore" nogil:
+    cppclass PackedKeys[Offset]:
+        const uint8_t *data
+        const Offset *offsets
+    cppclass ScatteredKeys:
+        const uint8_t *const *keys
+        const size_t *sizes
+
+cdef extern from "lookup.hpp" namespace "mapcore" nogil:
+    cppclass Modulus:
+        Modulus()
+        Modulus(unsigned int divisor)
+    cppclass Lookup:
+        const SearchTree *ranges
+        const int32_t *rank_partitions
+        Modulus modulus
+        const int32_t *masters
+        int32_t partition(const uint8_t *key, size_t size)
+        size_t partitions[Keys](const Keys &keys, size_t count, int32_t *out)
+        size_t nodes[Keys](const Keys &keys, size_t count, int32_t *out)
+
+ctypedef const uint8_t *key_pointer
+
+ctypedef fused offset_t:
+    int32_t
+    int64_t
+
+cdef enum:
+    PLACEMENT = 0b111
+    MASTER_BIT = 1 << 30  # beside a node number in `Tables.others`: this copy is a master too
+    NODE_MASK = MASTER_BIT - 1
+    LIST_CHUNK = 256
+
+NODES_MAX = NODE_MASK
+
+
+cdef class Tables:
+    """What one map says to a router, in flat arrays.
+
+    Attributes:
+        names: the names of the nodes, by number.
+        masters: int32, by partition: the node of its first master that is online, or -1.
+        others: int32: the other copies that are online, masters first; bit 30 marks masters.
+        other_offsets: int32, where each partition's others begin; or None where every partition
+            has `other_count` of them.
+        ranges: the index over the starts of ranges, or None for hash keys.
+        rank_partitions: int32, by rank among the starts: the partition, -1 in a gap; or None.
+        facts: whatever else the router keeps with the tables.
+    """
+
+    cdef Lookup lookup
+    cdef readonly tuple names
+    cdef readonly object masters, others, other_offsets, rank_partitions
+    cdef readonly RangeIndex ranges
+    cdef readonly object facts
+    cdef readonly Py_ssize_t other_count
+    cdef const int32_t[::1] _masters, _others, _other_offsets, _rank_partitions
+    cdef const int32_t *_offsets
+
+    def __cinit__(
+        self, tuple names, masters, others, other_offsets, Py_ssize_t other_count,
+        RangeIndex ranges, rank_partitions, facts
+    ):
+        self.names, self.facts = names, facts
+        self.masters, self.others, self.other_offsets = masters, others, other_offsets
+        self.ranges, self.rank_partitions = ranges, rank_partitions
+        self.other_count = other_count
+        self._masters = masters
+        self._others = others
+        self.lookup.masters = &self._masters[0]
+        if other_offsets is not None:
+            self._other_offsets = other_offsets
+            self._offsets = &self._other_offsets[0]
+        if ranges is None:
+            self.lookup.modulus = Modulus(<unsigned int>self._masters.shape[0])
+        else:
+            self._rank_partitions = rank_partitions
+            assert self._rank_partitions.shape[0] == len(ranges) + 1
+            self.lookup.ranges = ranges.tree
+            self.lookup.rank_partitions = &self._rank_partitions[0]
+
+    @property
+    def partition_count(self):
+        """How many partitions there are."""
+        return self._masters.shape[0]
+
+    cdef inline Py_ssize_t others_begin(self, Py_ssize_t partition) noexcept nogil:
+        if self._offsets != NULL:
+            return self._offsets[partition]
+        return partition * self.other_count
+
+    def find_rows(self, const uint8_t[:, ::1] rows, int32_t[::1] out, bint to_nodes):
+        """Write the partition, or the master's node, of each row without its trailing NULs.
+
+        Return the position of the first key in a gap, or how many keys there are.
+        """
+        cdef RowKeys keys
+        cdef size_t count = rows.shape[0], gap
+        if count == 0:
+            return 0
+        keys.rows = &rows[0, 0]
+        keys.width = rows.shape[1]
+        with nogil:
+            if to_nodes:
+                gap = self.lookup.nodes(keys, count, &out[0])
+            else:
+                gap = self.lookup.partitions(keys, count, &out[0])
+        return gap
+
+    def find_packed(
+        self, const uint8_t[::1] data, const offset_t[::1] offsets, int32_t[::1] out, bint to_nodes
+    ):
+        """As `find_rows`, for keys `data[offsets[i]:offsets[i + 1]]`; offsets are taken as checked."""
+        cdef PackedKeys[offset_t] keys
+        cdef size_t count = offsets.shape[0] - 1, gap
+        if count == 0:
+            return 0
+        keys.data = &data[0] if data.shape[0] else NULL
+        keys.offsets = &offsets[0]
+        with nogil:
+            if to_nodes:
+                gap = self.lookup.nodes(keys, count, &out[0])
+            else:
+                gap = self.lookup.partitions(keys, count, &out[0])
+        return gap
+
+    def find_list(self, list keys, int32_t[::1] out, bint to_nodes):
+        """As `find_rows`, for a list of keys. Keeps the GIL."""
+        cdef key_pointer[LIST_CHUNK] starts
+        cdef size_t[LIST_CHUNK] sizes
+        cdef ScatteredKeys chunk
+        cdef Py_ssize_t first = 0, filled, size, count = len(keys), first_gap = count
+        cdef object key
+        chunk.keys = starts
+        chunk.sizes = sizes
+        while first < count:
+            if len(keys) != count:
+                raise RuntimeError("keys: the list changed its size during the lookup")
+            for filled in range(min(LIST_CHUNK, count - first)):
+                key = keys[first + filled]
+                if PyBytes_Check(key):
+                    starts[filled] = <const uint8_t *>PyBytes_AS_STRING(key)
+                    sizes[filled] = PyBytes_GET_SIZE(key)
+                elif PyUnicode_Check(key):
+                    starts[filled] = <const uint8_t *>PyUnicode_AsUTF8AndSize(key, &size)
+                    sizes[filled] = size
+                else:
+                    break
+            else:
+                filled = min(LIST_CHUNK, count - first)
+            if filled == 0:
+                # What is neither bytes nor str may run code of others when it is read.
+                out[first] = find(self, keys[first])
+                if out[first] < 0:
+                    first_gap = min(first_gap, first)
+                elif to_nodes:
+                    out[first] = self.lookup.masters[out[first]]
+                first += 1
+                continue
+            if to_nodes:
+                size = self.lookup.nodes(chunk, filled, &out[first])
+            else:
+                size = self.lookup.partitions(chunk, filled, &out[first])
+            if size < filled:
+                first_gap = min(first_gap, first + size)
+            first += filled
+        return first_gap
+
+    def fill_copies(self, const int32_t[::1] partitions, int32_t[:, ::1] out):
+        """Write the copies of each partition, masters first; -1 for what is not there."""
+        cdef Py_ssize_t i, j, other, partition
+        with nogil:
+            for i in range(partitions.shape[0]):
+                j = 0
+                partition = partitions[i]
+                if partition >= 0:
+                    if self._masters[partition] >= 0:
+                        out[i, 0] = self._masters[partition]
+                        j = 1
+                    for other in range(self.others_begin(partition), self.others_begin(partition + 1)):
+                        out[i, j] = self._others[other] & NODE_MASK
+                        j += 1
+                for j in range(j, out.shape[1]):
+                    out[i, j] = -1
+
+
+cdef bytes as_bytes(object key):
+    if isinstance(key, (bytearray, memoryview)):
+        return bytes(key)
+    raise TypeError(
+        f"key: found {type(key).__name__}, expected bytes, bytearray, memoryview or str"
+    )
+
+
+cdef inline int32_t find(Tables tables, object key) except? -2:
+    """The partition of a key, -1 in a gap."""
+    cdef Py_ssize_t size
+    cdef const char *data
+    if PyBytes_Check(key):
+        return tables.lookup.partition(<const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
+    if PyUnicode_Check(key):
+        data = PyUnicode_AsUTF8AndSize(key, &size)
+        return tables.lookup.partition(<const uint8_t *>data, size)
+    key = as_bytes(key)
+    return tables.lookup.partition(<const uint8_t *>PyBytes_AS_STRING(key), PyBytes_GET_SIZE(key))
+
+
+cdef class RouterCore:
+    """One-key lookups; `Router` is what this is for.
+
+    The class above gives `_raise_not_covered(key)` and `_raise_no_master(tables, partition)`.
+    """
+
+    cdef Tables _tables
+
+    def __cinit__(self, *args, **kwargs):
+        self._tables = EMPTY
+
+    @property
+    def tables(self):
+        """The tables in use now."""
+        return self._tables
+
+    def _swap(self, Tables expected not None, Tables tables not None):
+        """Put new tables in place of those expected; False, and nothing done, if others are there."""
+        if self._tables is not expected:
+            return False
+        self._tables = tables
+        return True
+
+    cdef inline int32_t _partition(self, Tables tables, object key) except -1:
+        cdef int32_t partition = find(tables, key)
+        if partition < 0:
+            self._raise_not_covered(key)
+            raise AssertionError("a gap was not reported")
+        return partition
+
+    cdef inline int32_t _master(self, Tables tables, object key) except -1:
+        cdef int32_t partition = self._partition(tables, key)
+        cdef int32_t node = tables.lookup.masters[partition]
+        if node < 0:
+            self._raise_no_master(tables, partition)
+            raise AssertionError("a missing master was not reported")
+        return node
+
+    def __getitem__(self, key):
+        cdef Tables tables = self._tables
+        return <object>PyTuple_GET_ITEM(tables.names, self._master(tables, key))
+
+    def __contains__(self, key):
+        return find(self._tables, key) >= 0
+
+    def partition(self, key):
+        """Return the number of the partition that the key belongs to.
+
+        Raises:
+            KeyNotCovered: no partition covers the key.
+        """
+        return self._partition(self._tables, key)
+
+    def node(self, key):
+        """Return the name of the node that is master for the key; `router[key]` is the same, faster.
+
+        Of several masters, the first.
+
+        Raises:
+            KeyNotCovered: no partition covers the key.
+            NoMaster: its partition has no master that is online.
+        """
+        cdef Tables tables = self._tables
+        return <object>PyTuple_GET_ITEM(tables.names, self._master(tables, key))
+
+    def node_number(self, key):
+        """As `node`, but return the node's number."""
+        return self._master(self._tables, key)
+
+    def get(self, key, default=None):
+        """As `node`, but return the default where no partition covers the key, or has no master."""
+        cdef Tables tables = self._tables
+        cdef int32_t partition = find(tables, key)
+        if partition < 0 or tables.lookup.masters[partition] < 0:
+            return default
+        return <object>PyTuple_GET_ITEM(tables.names, tables.lookup.masters[partition])
+
+    def copies(self, key):
+        """Return the names of the nodes that hold a copy of the key and are online, masters first.
+
+        Raises:
+            KeyNotCovered: no partition covers the key.
+        """
+        cdef Tables tables = self._tables
+        return copies_of(tables, self._partition(tables, key), tables.names)
+
+    def copy_numbers(self, key):
+        """As `copies`, but return the nodes' numbers."""
+        cdef Tables tables = self._tables
+        return copies_of(tables, self._partition(tables, key), None)
+
+
+cdef tuple copies_of(Tables tables, Py_ssize_t partition, tuple names):
+    cdef Py_ssize_t other = tables.others_begin(partition)
+    cdef Py_ssize_t end = tables.others_begin(partition + 1)
+    cdef int32_t master = tables.lookup.masters[partition]
+    cdef Py_ssize_t i = 0
+    cdef tuple copies = PyTuple_New(end - other + (master >= 0))
+    if master >= 0:
+        set_copy(copies, 0, master, names)
+        i = 1
+    for other in range(other, end):
+        set_copy(copies, i, tables._others[other] & NODE_MASK, names)
+        i += 1
+    return copies
+
+
+cdef inline int set_copy(tuple copies, Py_ssize_t i, Py_ssize_t node, tuple names) except -1:
+    cdef object copy = node if names is None else <object>PyTuple_GET_ITEM(names, node)
+    Py_INCREF(copy)
+    PyTuple_SET_ITEM(copies, i, copy)
+    return 0
+
+
+def count_others(
+    const int64_t[::1] offsets, const uint8_t[::1] codes, const uint8_t[::1] roles,
+    int32_t[::1] other_offsets
+):
+    """Write where each partition's copies begin that are online, without its first master.
+
+    `roles` gives for each state code 0 and 1 for masters (1 where only if there is no 0), 2 and up
+    for other copies that serve, 255 for those that do not. Return the least and greatest number of
+    others of a partition; the offsets are one more than there are partitions.
+    """
+    cdef Py_ssize_t partition, i
+    cdef int32_t others, total = 0, least = 2147483647, most = 0
+    cdef bint has_master
+    with nogil:
+        for partition in range(offsets.shape[0] - 1):
+            other_offsets[partition] = total
+            others = 0
+            has_master = False
+            for i in range(offsets[partition], offsets[partition + 1]):
+                others += roles[codes[i]] != 255
+                has_master |= roles[codes[i]] < 2
+            others -= has_master
+            least = min(least, others)
+            most = max(most, others)
+            total += others
+        other_offsets[offsets.shape[0] - 1] = total
+    return least, most
+
+
+def fill_tables(
+    const int64_t[::1] offsets, const int32_t[::1] nodes, const uint8_t[::1] codes,
+    const uint8_t[::1] roles, int32_t[::1] masters, int32_t[::1] others
+):
+    """Write the first master of each partition, or -1, and its other copies in order of their role."""
+    cdef Py_ssize_t partition, i, at = 0
+    cdef int32_t master
+    cdef uint8_t role
+    with nogil:
+        for partition in range(offsets.shape[0] - 1):
+            master = -1
+            for role in range(4):
+                for i in range(offsets[partition], offsets[partition + 1]):
+                    if roles[codes[i]] != role:
+                        continue
+                    if role < 2 and master < 0:
+                        master = nodes[i]
+                    else:
+                        others[at] = nodes[i] | (MASTER_BIT if role < 2 else 0)
+                        at += 1
+            masters[partition] = master
+
+
+def first_unordered(const offset_t[::1] offsets, int64_t size):
+    """Return the position of the first offset that is less than the one before or above the size.
+
+    -1 if there is none; the first offset must not be negative.
+    """
+    cdef Py_ssize_t i
+    cdef offset_t before = 0
+    with nogil:
+        for i in range(offsets.shape[0]):
+            if offsets[i] < before or offsets[i] > size:
+                break
+            before = offsets[i]
+        else:
+            i = -1
+    return i
+
+
+def group_positions(const int32_t[::1] nodes, int64_t[::1] starts, int64_t[::1] positions):
+    """Sort positions by node, stably, by counting.
+
+    Positions of node n come to `positions[starts[n + 1]:starts[n + 2]]`, those of node -1 to the
+    front. `starts` holds zeros, two more than there are nodes.
+    """
+    cdef Py_ssize_t i, bucket, last = starts.shape[0] - 1
+    cdef int64_t total = 0, size
+    with nogil:
+        for i in range(nodes.shape[0]):
+            starts[nodes[i] + 1] += 1
+        for bucket in range(last):
+            size = starts[bucket]
+            starts[bucket] = total
+            total += size
+        for i in range(nodes.shape[0]):
+            bucket = nodes[i] + 1
+            positions[starts[bucket]] = i
+            starts[bucket] += 1
+        # Each start has moved to its end, which is the next one's start.
+        for bucket in range(last, 0, -1):
+            starts[bucket] = starts[bucket - 1]
+        starts[0] = 0
+
+
+# What a router has before it has a map: one partition, and no master.
+EMPTY = Tables((), array("i", [-1]), array("i"), None, 0, None, None, None)

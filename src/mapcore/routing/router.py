@@ -1,0 +1,237 @@
+"""The router: lookups of one key and of many, and the swap of maps."""
+
+from __future__ import annotations
+
+from typing import Literal, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore._kernels._routing import RouterCore, Tables
+from mapcore.errors import KeyNotCovered, NoMaster, VersionWindowError
+from mapcore.keys import Key, key_bytes
+from mapcore.maps import PartitionMap, Version
+from mapcore.routing.batches import KeyBatch, Keys, as_batch
+from mapcore.routing.groups import Groups
+from mapcore.routing.tables import Facts, build_tables
+
+__all__ = ["Router"]
+
+Missing: TypeAlias = Literal["raise", "-1"]
+
+
+class Router(RouterCore):
+    """Answers which node serves a key, by one map at a time.
+
+    Keys are bytes, bytearray, memoryview or str (as UTF-8). `router[key]` is the cheapest lookup.
+    Only copies that are online count. In the middle of a takeover the old master answers; in the
+    middle of a split the source answers, as long as it has a master.
+
+    Any number of threads may look up while another updates: each lookup sees one whole map, and
+    none ever waits. The map itself is not kept: a router holds the names of nodes and partitions,
+    and 4 bytes a copy (up to 8 a partition more where partitions differ in their copies).
+
+    Args:
+        source: the map to start with.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, source: PartitionMap) -> None:
+        super().__init__()
+        self._swap(self.tables, build_tables(source))
+
+    @property
+    def version(self) -> Version:
+        """The version of the map in use."""
+        return self._facts.version
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the nodes, by number."""
+        return self.tables.names
+
+    @property
+    def partition_count(self) -> int:
+        """How many partitions there are."""
+        return self.tables.partition_count
+
+    @property
+    def byte_count(self) -> int:
+        """The bytes that the tables take, without the names."""
+        tables = self.tables
+        arrays = (tables.masters, tables.others, tables.other_offsets, tables.rank_partitions)
+        ranges = tables.ranges.byte_count if tables.ranges is not None else 0
+        masterless = self._facts.masterless.byte_count
+        return sum((array.nbytes for array in arrays if array is not None), ranges + masterless)
+
+    def update(self, source: PartitionMap) -> bool:
+        """Go over to a newer map.
+
+        Lookups that are under way end on the old one. The same map again changes nothing.
+
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            VersionWindowError: the map is older than the one in use, or of the same version with
+                other contents. Nothing changes.
+        """
+        while True:
+            before = self.tables
+            version = before.facts.version
+            if source.version < version:
+                raise VersionWindowError(
+                    f"found a map of version {source.version}, expected one above {version}, "
+                    "the version in use"
+                )
+            tables = build_tables(source)
+            if source.version == version:
+                if _say_the_same(before, tables):
+                    return False
+                raise VersionWindowError(
+                    f"found another map of version {version}, which is in use; expected one above"
+                )
+            if self._swap(before, tables):
+                return True
+
+    def partition_name(self, key: Key) -> str:
+        """Return the name of the partition that the key belongs to.
+
+        Raises:
+            KeyNotCovered: no partition covers the key.
+        """
+        tables = self.tables
+        out = np.empty(1, np.int32)
+        if tables.find_list([key], out, False) == 0:
+            self._raise_not_covered(key)
+        return _partition_name(tables.facts, int(out[0]))
+
+    def partitions(
+        self, keys: Keys, out: NDArray[np.int32] | None = None, *, missing: Missing = "raise"
+    ) -> NDArray[np.int32]:
+        """Return the partition of each key.
+
+        Args:
+            keys: a numpy array of bytes (trailing NULs are padding, as numpy reads them) or of
+                text, `PackedKeys`, or a list, tuple or other iterable of keys. The GIL is released
+                for arrays of bytes and for `PackedKeys`.
+            out: int32, C-contiguous, as many as there are keys; a new array unless given.
+            missing: what to do with keys that no partition covers: raise, or write -1.
+
+        Returns:
+            int32 partition numbers; `out`, if given.
+
+        Raises:
+            KeyNotCovered: no partition covers one of the keys; `out` is filled all the same.
+        """
+        return self._find(self.tables, as_batch(keys), out, missing, to_nodes=False)
+
+    def nodes(
+        self, keys: Keys, out: NDArray[np.int32] | None = None, *, missing: Missing = "raise"
+    ) -> NDArray[np.int32]:
+        """Return the number of the node that is master for each key; -1 where there is none.
+
+        `names` gives the names of the numbers. Arguments and errors are those of `partitions`.
+        """
+        return self._find(self.tables, as_batch(keys), out, missing, to_nodes=True)
+
+    def copies_table(self, keys: Keys, *, missing: Missing = "raise") -> NDArray[np.int32]:
+        """Return the numbers of the nodes that hold a copy of each key and are online.
+
+        Arguments and errors are those of `partitions`.
+
+        Returns:
+            int32, keys by copies: masters first; -1 for what is not there.
+        """
+        tables = self.tables
+        partitions = self._find(tables, as_batch(keys), None, missing, to_nodes=False)
+        others = tables.other_count
+        has_master = bool(np.any(tables.masters >= 0))
+        table = np.empty((len(partitions), others + has_master), np.int32)
+        tables.fill_copies(partitions, table)
+        return table
+
+    def group(self, keys: Keys, *, missing: Missing = "raise") -> Groups:
+        """Return the positions of the keys by the node that is master for them: for multi-get.
+
+        Keys without a master are `unserved`; so are keys in a gap where `missing` is "-1".
+        Arguments and errors are those of `partitions`.
+        """
+        tables = self.tables
+        numbers = self._find(tables, as_batch(keys), None, missing, to_nodes=True)
+        return Groups(numbers, tables.names)
+
+    def __repr__(self) -> str:
+        return (
+            f"<Router: {self.partition_count} partitions on {len(self.names)} nodes, "
+            f"version {self.version}>"
+        )
+
+    @property
+    def _facts(self) -> Facts:
+        facts: Facts = self.tables.facts
+        return facts
+
+    def _find(
+        self,
+        tables: Tables,
+        batch: KeyBatch,
+        out: NDArray[np.int32] | None,
+        missing: Missing,
+        to_nodes: bool,
+    ) -> NDArray[np.int32]:
+        if missing not in ("raise", "-1"):
+            raise ValueError(f'missing: found {missing!r}, expected "raise" or "-1"')
+        if out is None:
+            out = np.empty(len(batch), np.int32)
+        elif (
+            not isinstance(out, np.ndarray)
+            or out.shape != (len(batch),)
+            or out.dtype != np.int32
+            or not out.flags.c_contiguous
+            or not out.flags.writeable
+        ):
+            raise ValueError(
+                f"out: expected a writable C-contiguous int32 array of {len(batch)} entries"
+            )
+        gap = batch.find(tables, out, to_nodes)
+        if gap < len(batch) and missing == "raise":
+            raise KeyNotCovered(batch.key(gap))
+        return out
+
+    def _raise_not_covered(self, key: Key) -> NoReturn:
+        raise KeyNotCovered(key_bytes(key))
+
+    def _raise_no_master(self, tables: Tables, partition: int) -> NoReturn:
+        facts: Facts = tables.facts
+        raise NoMaster(
+            _partition_name(facts, partition), facts.masterless.describe(partition, tables.names)
+        )
+
+
+def _partition_name(facts: Facts, partition: int) -> str:
+    if facts.partition_names is None:
+        return str(partition)
+    return facts.partition_names[partition]
+
+
+def _say_the_same(one: Tables, other: Tables) -> bool:
+    """Whether two tables give the same answer for every key."""
+    return (
+        one.names == other.names
+        and one.facts.partition_names == other.facts.partition_names
+        and np.array_equal(one.masters, other.masters)
+        and np.array_equal(one.others, other.others)
+        and one.other_count == other.other_count
+        and _equal(one.other_offsets, other.other_offsets)
+        and _equal(one.rank_partitions, other.rank_partitions)
+        and (one.ranges is None) == (other.ranges is None)
+        and (one.ranges is None or other.ranges is None or one.ranges.has_same_starts(other.ranges))
+    )
+
+
+def _equal(one: NDArray[np.int32] | None, other: NDArray[np.int32] | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return np.array_equal(one, other)

@@ -1,0 +1,160 @@
+"""The flat tables of a router, laid out from a map."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore._kernels import _routing
+from mapcore.errors import MapError
+from mapcore.keys import HashKeys, PackedNames, RangeKeys
+from mapcore.maps import PartitionMap, Version
+from mapcore.states import Placement, describe_code, is_valid_code, placement_of, running_of
+
+__all__ = ["Facts", "Masterless", "build_tables"]
+
+_OFF: Final = 255
+_ORDER: Final = (
+    Placement.MASTER,
+    Placement.PENDING_MASTER,
+    Placement.SLAVE,
+    Placement.PENDING_SLAVE,
+)
+
+
+def _roles() -> NDArray[np.uint8]:
+    """By state code: the place of a copy in the order of those that serve, or `_OFF`.
+
+    A pending copy serves as what it devolves to: in the middle of a takeover the old master is the
+    one that has everything.
+    """
+    roles = np.full(256, _OFF, np.uint8)
+    for code in filter(is_valid_code, range(128)):
+        if placement_of(code) in _ORDER and running_of(code).is_online:
+            roles[code] = _ORDER.index(placement_of(code))
+    return roles
+
+
+_ROLES: Final = _roles()
+
+
+@dataclass(frozen=True, slots=True)
+class Masterless:
+    """All copies of the partitions that have no master now: what can be said when one is asked for.
+
+    Attributes:
+        partitions: numbers, ascending.
+        offsets: where the copies of each begin, one more.
+        nodes: node numbers.
+        codes: state codes.
+    """
+
+    partitions: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    nodes: NDArray[np.int32]
+    codes: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, source: PartitionMap, masters: NDArray[np.int32]) -> Masterless:
+        """Pick them from a map."""
+        partitions = np.flatnonzero(masters < 0)
+        counts = np.diff(source.offsets)
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts[partitions])])
+        picked = np.repeat(masters < 0, counts) if len(partitions) else np.zeros(0, np.intp)
+        return cls(
+            partitions.astype(np.int32),
+            offsets,
+            source.copy_nodes[picked],
+            source.copy_codes[picked],
+        )
+
+    @property
+    def byte_count(self) -> int:
+        """The bytes that the arrays take."""
+        arrays = (self.partitions, self.offsets, self.nodes, self.codes)
+        return sum(array.nbytes for array in arrays)
+
+    def describe(self, partition: int, names: tuple[str, ...]) -> str:
+        """Return the copies of one of the partitions as text."""
+        i = bisect_left(self.partitions, partition)
+        row = slice(int(self.offsets[i]), int(self.offsets[i + 1]))
+        return ", ".join(
+            f"{names[node]} {describe_code(code)}"
+            for node, code in zip(self.nodes[row].tolist(), self.codes[row].tolist(), strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a router keeps beside its arrays.
+
+    Attributes:
+        version: of the map.
+        partition_names: the names of ranges, or None for hash keys, where the number is the name.
+        masterless: what is known of partitions without a master.
+    """
+
+    version: Version
+    partition_names: PackedNames | None
+    masterless: Masterless
+
+
+def build_tables(source: PartitionMap) -> _routing.Tables:
+    """Lay out the tables of a map. They share nothing with it but names and range starts.
+
+    Time and space are linear in partitions and copies: 4 bytes a copy, and 4 a partition where
+    partitions differ in the number of copies that are online.
+
+    Raises:
+        MapError: more than 2**30 - 1 nodes, or 2**31 - 1 copies.
+    """
+    if source.node_count > _routing.NODES_MAX or source.copy_count >= 2**31:
+        raise MapError(
+            f"found {source.node_count} nodes and {source.copy_count} copies, expected at most "
+            f"{_routing.NODES_MAX} and {2**31 - 1}"
+        )
+    index = source.offsets, source.copy_nodes, source.copy_codes
+    offsets: NDArray[np.int32] | None = np.empty(source.partition_count + 1, np.int32)
+    assert offsets is not None
+    least, most = _routing.count_others(index[0], index[2], _ROLES, offsets)
+    masters = np.empty(source.partition_count, np.int32)
+    others = np.empty(int(offsets[-1]), np.int32)
+    _routing.fill_tables(*index, _ROLES, masters, others)
+    if least == most:
+        offsets = None
+    keys = source.keys
+    ranges = None if isinstance(keys, HashKeys) else keys.segments.index
+    return _routing.Tables(
+        source.nodes.names,
+        masters,
+        others,
+        offsets,
+        most,
+        ranges,
+        None if isinstance(keys, HashKeys) else _rank_partitions(keys, masters),
+        Facts(
+            source.version,
+            None if isinstance(keys, HashKeys) else keys.packed_names,
+            Masterless.of(source, masters),
+        ),
+    )
+
+
+def _rank_partitions(keys: RangeKeys, masters: NDArray[np.int32]) -> NDArray[np.int32]:
+    """By rank of a key among the starts of segments: the partition that answers for it, or -1.
+
+    Where a range is being split, the source answers as long as it has a master that is online: the
+    ranges that come from it are still being filled. After that the range answers that comes from
+    it most directly and has a master; if none has, the source is the one without.
+    """
+    segments = keys.segments
+    partitions = np.concatenate([np.full(1, -1, np.int32), segments.partitions])
+    for segment, covering in segments.nested.items():
+        partitions[segment + 1] = next(
+            (partition for partition in covering if masters[partition] >= 0), covering[0]
+        )
+    return partitions
