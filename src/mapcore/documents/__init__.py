@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from mapcore.cluster import Cluster
 from mapcore.documents.files import write_atomically
 from mapcore.documents.parsing import parse
+from mapcore.documents.plain import split
 from mapcore.documents.reading import read_cluster
 from mapcore.documents.writing import Layout, write_cluster
 from mapcore.errors import DocumentError
@@ -36,9 +38,19 @@ def loads(data: bytes | str, source: str | None = None) -> Cluster:
         DocumentError: the document is wrong; nothing of it is loaded.
     """
     try:
-        return read_cluster(parse(_bytes_of(data)))
+        return _read(_bytes_of(data))
     except DocumentError as error:
         raise DocumentError(error.path, error.found, error.expected, source) from None
+
+
+def _read(data: bytes) -> Cluster:
+    parted = split(data)
+    if parted is not None:
+        rest, parts = parted
+        with suppress(DocumentError):
+            return read_cluster(parse(rest), parts)
+    # Errors come from here alone: lines and columns count from the start of the whole document.
+    return read_cluster(parse(data))
 
 
 def _bytes_of(data: bytes | str) -> bytes:

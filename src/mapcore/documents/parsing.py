@@ -80,7 +80,8 @@ def _position_and_reason(data: bytes, message: str) -> tuple[int, str, str]:
     digits = before.rpartition(" ")[2]
     offset = min(int(digits), len(data)) if digits.isdecimal() else 0
     rest = data[offset : offset + 200].decode(errors="replace")
-    found = describe(rest.splitlines()[0]) if rest.strip() else "the end of the document"
+    first_line = rest.partition("\n")[0] or rest[:1]
+    found = describe(first_line) if rest.strip() else "the end of the document"
     return offset, found, f"JSON ({reason.rstrip('.').lower()})"
 
 

@@ -75,6 +75,17 @@ class KnownNodes:
         )
         self.may_grow = listed is None
 
+    def encoded(self) -> tuple[bytes, NDArray[np.int64]]:
+        """Return the names in UTF-8, one after another, and where each ends."""
+        text = "".join(self.numbers)
+        names = text.encode()
+        lengths = (
+            map(len, self.numbers)
+            if len(names) == len(text)
+            else (len(name.encode()) for name in self.numbers)
+        )
+        return names, np.fromiter(lengths, np.int64, len(self.numbers)).cumsum()
+
     def number(self, value: Any, place: Place) -> int:
         """Return the number of the node that `value` names."""
         found = self.numbers.get(value) if isinstance(value, str) else None

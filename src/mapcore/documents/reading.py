@@ -1,15 +1,22 @@
-"""From the tree of a document to the cluster."""
+"""From the tree of a document to the cluster.
+
+Large documents come with `nodes` and each `partitions` cut out of the tree, as bytes, under their
+paths (see `mapcore.documents.plain`); a part that is not plain becomes a tree after all.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from mapcore.cluster import SOLE_MAP, Cluster, ClusterMap, Config, Node, Settings
+from mapcore.documents import plain
 from mapcore.documents.maps import MapHeader, MapType, make_keys, make_map, read_header
+from mapcore.documents.parsing import parse
 from mapcore.documents.partitions import KnownNodes, Rows, read_rows
 from mapcore.documents.places import Place, describe, fail
 from mapcore.documents.settings import (
@@ -24,10 +31,21 @@ from mapcore.documents.targets import check_target
 from mapcore.keys import KeyFunction
 from mapcore.maps import NodeIndex, PartitionMap
 
-__all__ = ["read_cluster"]
+__all__ = ["Parts", "read_cluster"]
+
+Parts: TypeAlias = Mapping[str, memoryview]
+NO_PARTS: Final[Parts] = MappingProxyType({})
 
 _DOCUMENT_FIELDS: Final = ("settings", "config", "nodes", "map", "maps")
 _ENTRY_FIELDS: Final = ("settings", "current", "target")
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """What reading a map needs beside its tree."""
+
+    nodes: KnownNodes
+    parts: Parts
 
 
 @dataclass(slots=True)
@@ -52,8 +70,12 @@ class _Entry:
     drafts: dict[str, _Draft] = field(default_factory=dict)
 
 
-def read_cluster(tree: Any) -> Cluster:
+def read_cluster(tree: Any, parts: Parts = NO_PARTS) -> Cluster:
     """Read a whole document.
+
+    Args:
+        tree: the document; null stands for what is in `parts`.
+        parts: bytes that were cut out, by their paths.
 
     Raises:
         DocumentError: for the first thing that is wrong.
@@ -64,17 +86,18 @@ def read_cluster(tree: Any) -> Cluster:
         fail(root.field("maps"), "both map and maps", "one of them")
     common = top.get("settings", {})
     settings = read_settings(common, root.field("settings"))
-    nodes = _read_nodes(top, root.field("nodes"))
+    nodes = _read_nodes(top, root.field("nodes"), parts)
     if nodes is not None:
         check_locations(nodes, settings, root.field("nodes"))
     known = KnownNodes(None if nodes is None else (node.name for node in nodes))
+    context = _Context(known, parts)
     if "maps" in top:
-        entries = _read_entries(top["maps"], root.field("maps"), common, known)
+        entries = _read_entries(top["maps"], root.field("maps"), common, context)
         if nodes is not None:
             for entry in entries.values():
                 check_locations(nodes, entry.settings, root.field("nodes"))
     else:
-        entry = _read_sole_map(top, root, settings, common, known)
+        entry = _read_sole_map(top, root, settings, common, context)
         entries, settings = {SOLE_MAP: entry}, entry.settings
     index = NodeIndex(known.numbers)
     cluster = Cluster(
@@ -91,10 +114,14 @@ def read_cluster(tree: Any) -> Cluster:
     return cluster
 
 
-def _read_nodes(top: Mapping[str, Any], place: Place) -> tuple[Node, ...] | None:
+def _read_nodes(top: Mapping[str, Any], place: Place, parts: Parts) -> tuple[Node, ...] | None:
     if "nodes" not in top:
         return None
-    return read_nodes(top["nodes"], place)
+    part = parts.get(str(place))
+    if part is None:
+        return read_nodes(top["nodes"], place)
+    nodes = plain.read_nodes(part)
+    return read_nodes(parse(bytes(part)), place) if nodes is None else nodes
 
 
 def _read_sole_map(
@@ -102,15 +129,15 @@ def _read_sole_map(
     root: Place,
     settings: Settings,
     stated: Mapping[str, Any],
-    known: KnownNodes,
+    context: _Context,
 ) -> _Entry:
     entry = _Entry(settings, stated)
     if "map" in top:
-        _read_map(entry, top["map"], root.field("map"), None, known)
+        _read_map(entry, top["map"], root.field("map"), None, context)
     return entry
 
 
-def _read_entries(tree: Any, place: Place, common: Any, known: KnownNodes) -> dict[str, _Entry]:
+def _read_entries(tree: Any, place: Place, common: Any, context: _Context) -> dict[str, _Entry]:
     entries = {}
     for name, value in members(tree, place, named=True, what="maps by name").items():
         at = place.entry(name)
@@ -127,7 +154,7 @@ def _read_entries(tree: Any, place: Place, common: Any, known: KnownNodes) -> di
         )
         types: tuple[MapType, ...] = ("current", "target")
         for type_ in sorted((kind for kind in types if kind in fields), key=list(fields).index):
-            _read_map(entry, fields[type_], at.field(type_), type_, known)
+            _read_map(entry, fields[type_], at.field(type_), type_, context)
         _check_same_partitions(entry)
     return entries
 
@@ -137,16 +164,28 @@ def _read_map(
     tree: Any,
     place: Place,
     type_: MapType | None,
-    known: KnownNodes,
+    context: _Context,
 ) -> None:
     header = read_header(tree, place, entry.settings, entry.stated, type_)
     if header.key_func != entry.settings.key_func:
         entry.settings = msgspec.structs.replace(entry.settings, key_func=header.key_func)
     at = place.field("partitions")
     has_ranges = header.key_func == "range"
-    rows = read_rows(tree["partitions"], at, known, has_ranges=has_ranges)
+    rows = _read_rows(tree, at, context, has_ranges=has_ranges)
     keys, order = make_keys(header, rows, at)
     entry.drafts[header.type] = _Draft(place, header, rows, keys, order)
+
+
+def _read_rows(
+    tree: Mapping[str, Any], place: Place, context: _Context, *, has_ranges: bool
+) -> Rows:
+    part = context.parts.get(str(place))
+    if part is None:
+        return read_rows(tree["partitions"], place, context.nodes, has_ranges=has_ranges)
+    rows = plain.read_rows(part, place, context.nodes, has_ranges=has_ranges)
+    if rows is None:
+        rows = read_rows(parse(bytes(part)), place, context.nodes, has_ranges=has_ranges)
+    return rows
 
 
 def _check_same_partitions(entry: _Entry) -> None:

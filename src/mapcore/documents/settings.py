@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from mapcore.cluster import (
@@ -66,6 +67,19 @@ def _location(value: Any, place: Place) -> str:
     return location
 
 
+_rule_list = list_of(Shape(Rule, {"same": name, "different": name}))
+
+
+def _rules(value: Any, place: Place) -> Mapping[str, tuple[Rule, ...]]:
+    rules = {}
+    for role, items in members(value, place).items():
+        at = place.field(role)
+        if role != "slave":
+            fail(at, describe(role), "rules for slave")
+        rules[role] = _rule_list(items, at)
+    return rules
+
+
 _settings = Shape(
     Settings,
     {
@@ -77,7 +91,7 @@ _settings = Shape(
         "keyFunc": choice(("hash-crc32", "range")),
         "levels": list_of(name, once=True),
         "spread": optional(list_of(Shape(SpreadLevel, {"level": name}, required=("level",)))),
-        "rules": values_by_name(list_of(Shape(Rule, {"same": name, "different": name}))),
+        "rules": _rules,
         "maxPeers": optional(_max_peers),
         "quorum": optional(
             Shape(
@@ -160,8 +174,6 @@ def _check_levels(settings: Settings, place: Place) -> None:
             fail(place.field("spread").item(i).field("level"), describe(item.level), known)
     for role, rules in settings.rules.items():
         at = place.field("rules").field(role)
-        if role != "slave":
-            fail(at, describe(role), "rules for slave")
         for i, rule in enumerate(rules):
             if rule.same is None and rule.different is None:
                 fail(at.item(i), "neither same nor different", "at least one of them")
