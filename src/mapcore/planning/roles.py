@@ -17,13 +17,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mapcore._kernels import _roles
 from mapcore.errors import PlanError
 
 __all__ = ["Roles", "RolesCertificate", "RolesProblem", "assign_roles"]
+
+_PRICE_BITS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,41 +119,88 @@ class Roles:
 def assign_roles(problem: RolesProblem, *, interrupt: Callable[[], object] | None = None) -> Roles:
     """Choose the masters of every partition.
 
+    Time grows with the number of copies, and with what has to be balanced: masters that are
+    balanced already are read once. The same problem has the same answer on every machine.
+
     Args:
         problem: copies, current masters and shares.
-        interrupt: called every few milliseconds; what it raises ends the search.
+        interrupt: called every few milliseconds; what it raises ends the search, as does what a
+            signal handler raises, such as KeyboardInterrupt.
+
+    Raises:
+        PlanError: a problem so large that its prices do not fit 64 bits, which takes far more than
+            a million nodes, or than a hundred thousand where `preferred` is given.
     """
+    scale = _Scale.of(problem)
+    is_master = np.zeros(problem.placed.shape, np.uint8)
+    prices = np.zeros(len(problem.may_lead), np.int64)
     loads = np.zeros(len(problem.may_lead), np.int64)
-    is_master = np.zeros(problem.placed.shape, np.bool_)
-    missing = changes = 0
-    for row, (nodes, asked) in enumerate(
-        zip(problem.placed.tolist(), problem.master_counts.tolist(), strict=True)
-    ):
-        if interrupt is not None and row % 4096 == 0:
-            interrupt()
-        current = set(problem.current_masters[row].tolist())
-        preferred = current if problem.preferred is None else set(problem.preferred[row].tolist())
-        able = [slot for slot, node in enumerate(nodes) if node >= 0 and problem.may_lead[node]]
-        able.sort(
-            key=lambda slot: (
-                nodes[slot] not in current,
-                nodes[slot] not in preferred,
-                loads[nodes[slot]] - problem.upper[nodes[slot]],
-            )
-        )
-        missing += max(0, asked - len(able))
-        for slot in able[:asked]:
-            is_master[row, slot] = True
-            loads[nodes[slot]] += 1
-            changes += nodes[slot] not in current
+    missing, role_changes = _roles.solve_roles(
+        np.ascontiguousarray(problem.placed),
+        np.ascontiguousarray(problem.current_masters),
+        None if problem.preferred is None else np.ascontiguousarray(problem.preferred),
+        np.ascontiguousarray(problem.master_counts),
+        np.ascontiguousarray(problem.may_lead).view(np.uint8),
+        np.ascontiguousarray(problem.lower),
+        np.ascontiguousarray(problem.upper),
+        problem.keep_current,
+        scale.change,
+        scale.unpreferred,
+        scale.imbalance_bits,
+        is_master,
+        loads,
+        prices,
+        interrupt,
+    )
     outside = np.maximum(loads - problem.upper, 0) + np.maximum(problem.lower - loads, 0)
     return Roles(
-        is_master=is_master,
+        is_master=is_master.view(np.bool_),
         imbalance=int((outside**2).sum()),
-        role_changes=changes,
+        role_changes=role_changes,
         missing=missing,
-        certificate=RolesCertificate(np.zeros((len(loads), 3), np.int64)),
+        certificate=RolesCertificate(scale.split(prices)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    """What the levels of the objective weigh in the engine's one number.
+
+    The engine adds costs along paths, and a path visits a node at most once: so a level outweighs
+    the next one if its unit exceeds the difference of any two sums over as many nodes.
+    """
+
+    change_bits: int
+    imbalance_bits: int
+
+    @classmethod
+    def of(cls, problem: RolesProblem) -> _Scale:
+        path_bits = (4 * len(problem.may_lead) + 4).bit_length()
+        change_bits = 0 if problem.preferred is None else path_bits
+        scale = cls(change_bits, change_bits + path_bits)
+        distance = max(len(problem.placed), int(problem.lower.max(initial=0)))
+        if scale.imbalance_bits + (2 * distance + 1).bit_length() > _PRICE_BITS:
+            raise PlanError(
+                f"found {len(problem.may_lead)} nodes with up to {distance} masters each"
+                f"{'' if problem.preferred is None else ' and preferred ones'}, "
+                f"expected prices of at most {_PRICE_BITS} bits"
+            )
+        return scale
+
+    @property
+    def change(self) -> int:
+        return 1 << self.change_bits
+
+    @property
+    def unpreferred(self) -> int:
+        return int(self.change_bits > 0)
+
+    def split(self, prices: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return (imbalance, changes, not preferred) of each price."""
+        imbalance = (prices + (1 << self.imbalance_bits >> 1)) >> self.imbalance_bits
+        rest = prices - (imbalance << self.imbalance_bits)
+        changes = (rest + (self.change >> 1)) >> self.change_bits
+        return np.stack([imbalance, changes, rest - (changes << self.change_bits)], axis=1)
 
 
 def _check(

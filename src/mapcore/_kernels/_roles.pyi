@@ -1,0 +1,22 @@
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+def solve_roles(
+    placed: NDArray[np.int32],
+    current: NDArray[np.int32],
+    preferred: NDArray[np.int32] | None,
+    asked: NDArray[np.int32],
+    may_lead: NDArray[np.uint8],
+    lower: NDArray[np.int64],
+    upper: NDArray[np.int64],
+    keep_current: bool,
+    change: int,
+    unpreferred: int,
+    imbalance_bits: int,
+    is_master: NDArray[np.uint8],
+    loads: NDArray[np.int64],
+    prices: NDArray[np.int64],
+    interrupt: Callable[[], object] | None,
+) -> tuple[int, int]: ...

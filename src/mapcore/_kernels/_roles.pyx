@@ -1,0 +1,129 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+# distutils: language = c++
+"""Which copies of each partition are masters: the wrapper of the engine in roles/*.hpp."""
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libcpp cimport bool as cbool
+
+
+cdef extern from "roles/solve.hpp" namespace "mapcore::roles" nogil:
+    cdef struct Given:
+        const int32_t *placed
+        const int32_t *current
+        size_t current_width
+        const int32_t *preferred
+        size_t preferred_width
+        const int32_t *asked
+        const uint8_t *may_lead
+        cbool keep_current
+
+    cdef struct Shares:
+        const int64_t *lower
+        const int64_t *upper
+        size_t count
+
+    cdef struct Scale:
+        int64_t change
+        int64_t unpreferred
+        int imbalance_bits
+
+    cdef struct Answer:
+        uint8_t *is_master
+        int64_t *loads
+        int64_t *prices
+        int64_t missing
+        int64_t role_changes
+
+    cbool solve(
+        const Given &, const Shares &, size_t, size_t, const Scale &, Answer &,
+        cbool (*)(void *) noexcept nogil, void *
+    ) except +
+
+
+cdef class _Watch:
+    """What is asked whether to go on, and the exception that said no."""
+
+    cdef object interrupt
+    cdef object raised
+
+    def __cinit__(self, interrupt):
+        self.interrupt = interrupt
+
+    cdef bint go_on(self) noexcept:
+        try:
+            PyErr_CheckSignals()
+            if self.interrupt is not None:
+                self.interrupt()
+        except BaseException as raised:
+            self.raised = raised
+            return False
+        return True
+
+
+cdef cbool _may_go_on(void *watch) noexcept nogil:
+    with gil:
+        return (<_Watch>watch).go_on()
+
+
+def solve_roles(
+    const int32_t[:, ::1] placed,
+    const int32_t[:, ::1] current,
+    const int32_t[:, ::1] preferred,
+    const int32_t[::1] asked,
+    const uint8_t[::1] may_lead,
+    const int64_t[::1] lower,
+    const int64_t[::1] upper,
+    bint keep_current,
+    int64_t change,
+    int64_t unpreferred,
+    int imbalance_bits,
+    uint8_t[:, ::1] is_master,
+    int64_t[::1] loads,
+    int64_t[::1] prices,
+    interrupt,
+):
+    """Choose masters; write them, the nodes' loads and prices; return (missing, role changes).
+
+    `preferred` may be None. Whatever `interrupt` or a signal handler raises ends the search.
+    """
+    cdef Given given
+    cdef Shares shares
+    cdef Scale scale
+    cdef _Watch watch = _Watch(interrupt)
+    cdef size_t row_count = placed.shape[0], width = placed.shape[1]
+    cdef Answer answer
+    cdef cbool is_whole
+    if row_count == 0:
+        return 0, 0
+    if width == 0 or may_lead.shape[0] == 0:
+        return sum(max(count, 0) for count in asked), 0
+    given.placed = &placed[0, 0]
+    given.current_width = current.shape[1]
+    given.current = NULL
+    if current.shape[1] > 0:
+        given.current = &current[0, 0]
+    given.preferred_width = 0
+    given.preferred = NULL
+    if preferred is not None:
+        given.preferred_width = preferred.shape[1]
+        given.preferred = &preferred[0, 0]
+    given.asked = &asked[0]
+    given.may_lead = &may_lead[0]
+    given.keep_current = keep_current
+    shares.lower = &lower[0]
+    shares.upper = &upper[0]
+    shares.count = may_lead.shape[0]
+    scale.change = change
+    scale.unpreferred = unpreferred
+    scale.imbalance_bits = imbalance_bits
+    answer.is_master = &is_master[0, 0]
+    answer.loads = &loads[0]
+    answer.prices = &prices[0]
+    with nogil:
+        is_whole = solve(
+            given, shares, row_count, width, scale, answer, _may_go_on, <void *>watch
+        )
+    if not is_whole:
+        raise watch.raised
+    return answer.missing, answer.role_changes
