@@ -1,23 +1,149 @@
+"""`place` finds the best placement, in the order of the objective, and the same one every time."""
+
+from __future__ import annotations
+
 import numpy as np
+import pytest
 
-from mapcore.planning.placement import PlacementProblem, place
+from mapcore.errors import PlanError
+from mapcore.planning.placement import Placement, PlacementProblem, place
+from tests.planning.random_clusters import random_problem
+from tests.twins.placement_oracle import Score, best, score
 
 
-def problem(partitions: int, nodes: int, copies: int, zones: int) -> PlacementProblem:
-    share = partitions * copies / nodes
+def even_problem(
+    partitions: int, nodes: int, copies: int, zones: int, current: object = None
+) -> PlacementProblem:
+    share = partitions * copies
+    rows = np.full((partitions, 0), -1, np.int32) if current is None else np.asarray(current)
     return PlacementProblem(
-        current=np.full((partitions, 0), -1, np.int32),
+        current=rows.astype(np.int32),
         copy_counts=np.full(partitions, copies, np.int32),
         eligible=np.ones(nodes, np.bool_),
-        lower=np.full(nodes, int(np.floor(share)), np.int64),
-        upper=np.full(nodes, int(np.ceil(share)), np.int64),
+        lower=np.full(nodes, share // nodes, np.int64),
+        upper=np.full(nodes, -(-share // nodes), np.int64),
         levels=(np.arange(nodes, dtype=np.int32) % zones)[None, :],
     )
 
 
-def test_a_fresh_map_has_every_copy_on_a_node_of_its_own_zone() -> None:
-    placement = place(problem(partitions=12, nodes=8, copies=2, zones=4))
+def claimed(placement: Placement) -> Score:
+    return Score(placement.missing, placement.spread_excess, placement.imbalance, placement.moves)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+@pytest.mark.parametrize("first", range(0, 400, 100))
+def test_no_placement_is_better_than_the_one_found(depth: int, first: int) -> None:
+    for seed in range(first, first + 100):
+        problem = random_problem(seed, depth, most_nodes=40)
+        placement = place(problem)
+        assert score(problem, placement.nodes) == best(problem)[0], seed
+        assert claimed(placement) == score(problem, placement.nodes), seed
+
+
+def test_a_fresh_map_has_every_copy_in_a_zone_of_its_own() -> None:
+    placement = place(even_problem(partitions=12, nodes=8, copies=2, zones=4))
+    assert claimed(placement) == Score(0, (0,), 0, 24)
+
+
+def test_placing_again_moves_nothing() -> None:
+    fresh = place(even_problem(200, 17, 3, 4))
+    again = place(even_problem(200, 17, 3, 4, fresh.nodes))
+    assert again.moves == 0
+    assert np.array_equal(again.nodes, fresh.nodes)
+
+
+def test_the_same_problem_gives_the_same_placement() -> None:
+    problem = random_problem(7, depth=2)
+    assert np.array_equal(place(problem).nodes, place(problem).nodes)
+
+
+def test_kept_copies_stand_first_in_their_order_and_new_ones_after_them() -> None:
+    for seed in range(100):
+        problem = random_problem(seed)
+        for now, then in zip(problem.current.tolist(), place(problem).nodes.tolist(), strict=True):
+            kept = [n for n in now if n >= 0 and n in then]
+            assert then[: len(kept)] == kept
+
+
+def test_a_node_added_takes_its_share_and_no_other_copy_moves() -> None:
+    fresh = place(even_problem(300, 10, 3, 5)).nodes
+    placement = place(even_problem(300, 11, 3, 5, fresh))
+    assert placement.moves == 900 // 11
+    assert np.count_nonzero(placement.nodes == 10) == placement.moves
+
+
+def test_fewer_nodes_than_copies_leaves_copies_missing() -> None:
+    problem = even_problem(partitions=5, nodes=2, copies=3, zones=2)
+    placement = place(problem)
+    assert placement.missing == 5
+    assert np.all(placement.nodes[:, 2] == -1)
+
+
+def test_no_eligible_node_leaves_all_copies_missing() -> None:
+    problem = random_problem(3, depth=1)
+    nobody = PlacementProblem(
+        problem.current,
+        problem.copy_counts,
+        np.zeros_like(problem.eligible),
+        problem.lower,
+        problem.upper,
+        problem.levels,
+    )
+    placement = place(nobody)
+    assert placement.missing == problem.copy_counts.sum()
+    assert np.all(placement.nodes == -1)
+
+
+def test_no_partitions_need_no_copies() -> None:
+    placement = place(even_problem(partitions=0, nodes=3, copies=2, zones=1))
+    assert placement.nodes.shape[0] == 0
     assert placement.missing == 0
-    assert placement.moves == 24
-    assert placement.spread_excess == (0,)
-    assert np.all(np.diff(np.sort(placement.nodes, axis=1), axis=1) > 0)
+
+
+def test_a_fresh_map_is_not_laid_out_in_step() -> None:
+    nodes = place(even_problem(partitions=2000, nodes=40, copies=2, zones=4)).nodes
+    pairs = {tuple(sorted(row)) for row in nodes.tolist()}
+    assert len(pairs) > 500  # of the 600 that zones allow; in step it would be about 100
+
+
+def test_what_interrupt_raises_stops_the_plan() -> None:
+    rng = np.random.default_rng(1)
+    current = rng.integers(0, 2000, (300_000, 1))
+    problem = even_problem(300_000, 2000, 5, 9, current)
+
+    def interrupt() -> None:
+        raise TimeoutError("enough")
+
+    with pytest.raises(TimeoutError, match="enough"):
+        place(problem, interrupt=interrupt)
+
+
+def test_a_value_in_two_values_of_the_level_above_is_an_error() -> None:
+    problem = even_problem(4, 4, 1, 2)
+    crossed = np.array([[0, 0, 1, 1], [0, 1, 1, 0]], np.int32)
+    with pytest.raises(PlanError, match="level above"):
+        place(
+            PlacementProblem(
+                problem.current,
+                problem.copy_counts,
+                problem.eligible,
+                problem.lower,
+                problem.upper,
+                crossed,
+            )
+        )
+
+
+def test_arrays_that_do_not_fit_together_are_an_error() -> None:
+    problem = even_problem(4, 4, 1, 2)
+    with pytest.raises(PlanError, match=r"current of shape \(3, 0\), expected 4 rows"):
+        place(
+            PlacementProblem(
+                problem.current[:3],
+                problem.copy_counts,
+                problem.eligible,
+                problem.lower,
+                problem.upper,
+                problem.levels,
+            )
+        )

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from mapcore._kernels import _placement
 from mapcore.errors import PlanError
 
 __all__ = ["Placement", "PlacementCertificate", "PlacementProblem", "place"]
@@ -104,16 +105,91 @@ class Placement:
 def place(problem: PlacementProblem, *, interrupt: Callable[[], object] | None = None) -> Placement:
     """Place every copy.
 
+    The global interpreter lock is free while the engine works; signals are looked at every few
+    milliseconds, and stop it.
+
     Args:
         problem: what is to be placed.
-        interrupt: called now and then while planning; what it raises stops the plan.
+        interrupt: called every few milliseconds; what it raises stops the plan.
 
     Raises:
         PlanError: arrays that do not fit together.
     """
     _check(problem)
-    nodes = _fill_least_loaded(problem, interrupt)
-    return _measured(problem, nodes)
+    if not _is_uniform(problem):
+        from mapcore.planning.greedy import place_greedily
+
+        return place_greedily(problem, interrupt)
+    copies = problem.copy_counts
+    node_count = len(problem.eligible)
+    width = int(copies.max(initial=0))
+    wanted = min(width, int(np.count_nonzero(problem.eligible)))
+    chosen = np.full((len(copies), width), -1, np.int32)
+    balance_prices = np.zeros(node_count, np.int64)
+    move_prices = np.zeros(node_count, np.int64)
+    if wanted and len(copies):
+        placed = chosen if wanted == width else np.empty((len(copies), wanted), np.int32)
+        limit = problem.node_limit
+        if limit is None:
+            limit = np.full(node_count, len(copies), np.int64)
+        outcome = _placement.place_uniform(
+            np.ascontiguousarray(problem.current),
+            wanted,
+            np.ascontiguousarray(problem.eligible).view(np.uint8),
+            np.ascontiguousarray(problem.levels),
+            np.ascontiguousarray(problem.lower),
+            np.ascontiguousarray(problem.upper),
+            limit,
+            placed,
+            balance_prices,
+            move_prices,
+            interrupt,
+        )
+        if outcome == _placement.Outcome.NOT_NESTED:
+            raise PlanError("found a value of a spread level in two values of the level above")
+        assert outcome == _placement.Outcome.DONE, outcome
+        chosen[:, :wanted] = placed
+    moves = _placement.order_rows(np.ascontiguousarray(problem.current), chosen)
+    held = chosen[chosen >= 0] if wanted < width else chosen.reshape(-1)
+    load = np.bincount(held, minlength=node_count)[problem.eligible]
+    outside = np.maximum(problem.lower[problem.eligible] - load, 0)
+    outside += np.maximum(load - problem.upper[problem.eligible], 0)
+    imbalance = int((outside * outside).sum())
+    excess = tuple(
+        _excess_of_row(chosen[:1, :wanted].ravel(), level, problem.eligible) * len(copies)
+        for level in problem.levels
+    )
+    return Placement(
+        nodes=chosen,
+        moves=moves,
+        imbalance=imbalance,
+        spread_excess=excess,
+        missing=int(copies.sum()) - len(held),
+        certificate=PlacementCertificate(
+            np.zeros(problem.levels.shape, np.int64),
+            balance_prices,
+            move_prices,
+            excess,
+            imbalance,
+            moves,
+        ),
+    )
+
+
+def _is_uniform(problem: PlacementProblem) -> bool:
+    optional = (problem.partition_class, problem.class_eligible, problem.pinned, problem.node_limit)
+    same_counts = not len(problem.copy_counts) or np.ptp(problem.copy_counts) == 0
+    return bool(same_counts) and all(array is None for array in optional)
+
+
+def _excess_of_row(
+    row: NDArray[np.int32], level: NDArray[np.int32], eligible: NDArray[np.bool_]
+) -> int:
+    if not len(row):
+        return 0
+    values = np.bincount(level[eligible]) > 0
+    even_share = -(-len(row) // np.count_nonzero(values))
+    return int(np.maximum(np.bincount(level[row]) - even_share, 0).sum())
 
 
 def _check(problem: PlacementProblem) -> None:
@@ -133,83 +209,3 @@ def _check(problem: PlacementProblem) -> None:
             raise PlanError(
                 f"found {name} of shape {getattr(problem, name).shape}, expected ({nodes},)"
             )
-
-
-def _allowed(problem: PlacementProblem, partition: int) -> NDArray[np.bool_]:
-    if problem.class_eligible is None or problem.partition_class is None:
-        return problem.eligible
-    narrower: NDArray[np.bool_] = problem.class_eligible[problem.partition_class[partition]]
-    return problem.eligible & narrower
-
-
-def _fill_least_loaded(
-    problem: PlacementProblem, interrupt: Callable[[], object] | None
-) -> NDArray[np.int32]:
-    partitions = len(problem.copy_counts)
-    width = int(problem.copy_counts.max(initial=0))
-    result = np.full((partitions, width), -1, np.int32)
-    limit = np.full(len(problem.eligible), partitions, np.int64)
-    if problem.node_limit is not None:
-        limit = np.minimum(limit, problem.node_limit)
-    load = np.zeros(len(problem.eligible), np.int64)
-    for partition in range(partitions):
-        if interrupt is not None and partition % 1024 == 0:
-            interrupt()
-        allowed = _allowed(problem, partition)
-        row: list[int] = []
-        if problem.pinned is not None:
-            row.extend(int(n) for n in problem.pinned[partition] if n >= 0 and allowed[n])
-        for kept in (True, False):
-            while len(row) < problem.copy_counts[partition]:
-                free = allowed & (load < limit)
-                free[row] = False
-                if kept:
-                    held = np.zeros_like(free)
-                    held[problem.current[partition][problem.current[partition] >= 0]] = True
-                    free &= held & (load < problem.upper)
-                candidates = np.flatnonzero(free)
-                if not len(candidates):
-                    break
-                keys: list[NDArray[np.int64]] = [load[candidates] - problem.lower[candidates]]
-                keys += [
-                    np.isin(level[candidates], level[row]).astype(np.int64)
-                    for level in reversed(problem.levels)
-                ]
-                best = int(candidates[np.lexsort(keys)[0]])
-                row.append(best)
-                load[best] += 1
-        kept_first = [int(n) for n in problem.current[partition] if n in row]
-        kept_first += [n for n in row if n not in kept_first]
-        result[partition, : len(kept_first)] = kept_first
-    return result
-
-
-def _measured(problem: PlacementProblem, nodes: NDArray[np.int32]) -> Placement:
-    held = nodes >= 0
-    load = np.bincount(nodes[held], minlength=len(problem.eligible))
-    below = np.maximum(problem.lower - load, 0)[problem.eligible]
-    above = np.maximum(load - problem.upper, 0)[problem.eligible]
-    new = held & ~(nodes[:, :, None] == problem.current[:, None, :]).any(axis=2)
-    excess = []
-    for level in problem.levels:
-        cells = np.zeros((len(nodes), int(level.max(initial=-1)) + 1), np.int64)
-        rows, columns = np.nonzero(held)
-        np.add.at(cells, (rows, level[nodes[rows, columns]]), 1)
-        caps = []
-        for partition in range(len(nodes)):
-            values = max(1, len(np.unique(level[_allowed(problem, partition)])))
-            caps.append(-(-int(problem.copy_counts[partition]) // values))
-        excess.append(
-            int(np.maximum(cells - np.array(caps)[:, None], 0).sum()) if len(nodes) else 0
-        )
-    zeros = np.zeros(len(problem.eligible), np.int64)
-    return Placement(
-        nodes=nodes,
-        moves=int(new.sum()),
-        imbalance=int((below**2).sum() + (above**2).sum()),
-        spread_excess=tuple(excess),
-        missing=int(problem.copy_counts.sum() - held.sum()),
-        certificate=PlacementCertificate(
-            np.zeros(problem.levels.shape, np.int64), zeros, zeros, (0,) * len(problem.levels), 0, 0
-        ),
-    )

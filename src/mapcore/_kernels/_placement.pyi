@@ -1,0 +1,27 @@
+from collections.abc import Callable
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+class Outcome(IntEnum):
+    DONE = ...
+    INTERRUPTED = ...
+    NOT_NESTED = ...
+    NO_ROOM = ...
+    FAILED = ...
+
+def place_uniform(
+    current: NDArray[np.int32],
+    copies: int,
+    eligible: NDArray[np.uint8],
+    levels: NDArray[np.int32],
+    lower: NDArray[np.int64],
+    upper: NDArray[np.int64],
+    limit: NDArray[np.int64],
+    chosen: NDArray[np.int32],
+    balance_prices: NDArray[np.int64],
+    move_prices: NDArray[np.int64],
+    interrupt: Callable[[], object] | None,
+) -> Outcome: ...
+def order_rows(current: NDArray[np.int32], chosen: NDArray[np.int32]) -> int: ...

@@ -1,0 +1,116 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""The exact placement engine: arrays in, arrays out."""
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libcpp cimport bool as cbool
+
+cdef extern from "_placement_engine.hpp" namespace "mapcore::placement" nogil:
+    cpdef enum class Outcome(int):
+        DONE
+        INTERRUPTED
+        NOT_NESTED
+        NO_ROOM
+        FAILED
+
+    cdef struct UniformProblem:
+        int64_t rows
+        int32_t copies, current_width, nodes, levels
+        const int32_t *current
+        const int32_t *values
+        const uint8_t *eligible
+        const int64_t *lower
+        const int64_t *upper
+        const int64_t *limit
+        int32_t *chosen
+        int64_t *balance_prices
+        int64_t *move_prices
+
+    Outcome c_place_uniform "mapcore::placement::place_uniform"(
+        const UniformProblem &problem, cbool (*ask)(void *) noexcept nogil, void *argument
+    ) except +
+    int64_t c_order_rows "mapcore::placement::order_rows"(
+        int64_t rows, int32_t width, int32_t current_width, const int32_t *current, int32_t *chosen
+    ) except +
+
+
+cdef class Caller:
+    """Who waits for the plan: may stop it by a signal, or by what `ask` raises."""
+
+    cdef object ask
+    cdef object error
+
+    def __init__(self, ask):
+        self.ask = ask
+        self.error = None
+
+    cdef cbool stops(self) noexcept:
+        try:
+            PyErr_CheckSignals()
+            if self.ask is not None:
+                self.ask()
+        except BaseException as error:
+            self.error = error
+            return True
+        return False
+
+
+cdef cbool wants_to_stop(void *caller) noexcept nogil:
+    with gil:
+        return (<Caller>caller).stops()
+
+
+def place_uniform(
+    const int32_t[:, ::1] current,
+    int32_t copies,
+    const uint8_t[::1] eligible,
+    const int32_t[:, ::1] levels,
+    const int64_t[::1] lower,
+    const int64_t[::1] upper,
+    const int64_t[::1] limit,
+    int32_t[:, ::1] chosen,
+    int64_t[::1] balance_prices,
+    int64_t[::1] move_prices,
+    interrupt,
+):
+    """Place `copies` copies of every partition; all may use the same nodes, of which there is one
+    for each copy at least. Fills `chosen` and the prices, and returns an outcome.
+    """
+    cdef Caller caller = Caller(interrupt)
+    cdef UniformProblem problem
+    cdef Outcome outcome
+    problem.rows = chosen.shape[0]
+    problem.copies = copies
+    problem.current_width = <int32_t>current.shape[1]
+    problem.nodes = <int32_t>eligible.shape[0]
+    problem.levels = <int32_t>levels.shape[0]
+    problem.current = &current[0, 0] if current.shape[1] else NULL
+    problem.values = &levels[0, 0] if levels.shape[0] else NULL
+    problem.eligible = &eligible[0]
+    problem.lower = &lower[0]
+    problem.upper = &upper[0]
+    problem.limit = &limit[0]
+    problem.chosen = &chosen[0, 0]
+    problem.balance_prices = &balance_prices[0]
+    problem.move_prices = &move_prices[0]
+    with nogil:
+        outcome = c_place_uniform(problem, wants_to_stop, <void *>caller)
+    if caller.error is not None:
+        raise caller.error
+    return outcome
+
+
+def order_rows(const int32_t[:, ::1] current, int32_t[:, ::1] chosen):
+    """Put kept copies first, in the order of `current`, then new ones; return how many are new."""
+    cdef const int32_t *first = NULL
+    cdef int64_t fresh
+    if chosen.shape[0] == 0 or chosen.shape[1] == 0:
+        return 0
+    if current.shape[1]:
+        first = &current[0, 0]
+    with nogil:
+        fresh = c_order_rows(
+            chosen.shape[0], <int32_t>chosen.shape[1], <int32_t>current.shape[1], first,
+            &chosen[0, 0],
+        )
+    return fresh

@@ -1,0 +1,62 @@
+#include "_placement_engine.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include "_placement_uniform.hpp"
+
+namespace mapcore::placement {
+
+int64_t order_rows(int64_t rows, int32_t width, int32_t current_width, const Node* current,
+                          Node* chosen) {
+  int64_t fresh = 0;
+  std::vector<Node> row(width);
+  for (int64_t p = 0; p < rows; ++p, chosen += width, current += current_width) {
+    bool same = true;
+    for (int32_t i = 0; i < width; ++i) same = same && i < current_width && chosen[i] == current[i] && chosen[i] >= 0;
+    if (same) continue;
+    std::copy(chosen, chosen + width, row.begin());
+    int32_t filled = 0;
+    for (int32_t j = 0; j < current_width; ++j) {
+      for (int32_t i = 0; i < width; ++i) {
+        if (row[i] < 0 || row[i] != current[j]) continue;
+        chosen[filled++] = row[i];
+        row[i] = -1;
+      }
+    }
+    for (int32_t i = 0; i < width; ++i) {
+      if (row[i] < 0) continue;
+      chosen[filled++] = row[i];
+      ++fresh;
+    }
+    while (filled < width) chosen[filled++] = -1;
+  }
+  return fresh;
+}
+
+Outcome place_uniform(const UniformProblem& problem, Ask ask, void* argument) {
+  Tree tree;
+  if (!tree.build(problem.levels, problem.nodes, problem.values, problem.eligible)) {
+    return Outcome::NOT_NESTED;
+  }
+  Targets targets;
+  SpreadBounds(tree, problem.copies, targets);
+  if (!WaterLevels(tree, problem.rows, problem.lower, problem.upper, problem.limit, targets).find()) {
+    return Outcome::NO_ROOM;
+  }
+  for (Node n : tree.by_home) problem.balance_prices[n] = targets.water[tree.home[n]];
+  Poll poll(ask, argument);
+  try {
+    bool done = false;
+    switch (problem.copies) {
+      case 2: done = UniformEngine<2>(problem, tree, targets, poll).run(); break;
+      case 3: done = UniformEngine<3>(problem, tree, targets, poll).run(); break;
+      default: done = UniformEngine<0>(problem, tree, targets, poll).run();
+    }
+    return done ? Outcome::DONE : Outcome::FAILED;
+  } catch (const Interrupted&) {
+    return Outcome::INTERRUPTED;
+  }
+}
+
+}  // namespace mapcore::placement

@@ -1,0 +1,38 @@
+// The placement of least excess, then least imbalance, then fewest moves, as a minimum-cost flow
+// partition -> vertices of the tree -> node -> sink that is never built:
+//
+//   1. targets: the loads and bounds that all optimal placements share (no partition is looked at);
+//   2. start: keep what a legal row can keep, fill up anywhere: optimal at prices 0, whatever loads;
+//   3. push what is too much, then pull what is too little, along cheapest paths of exchanges;
+//   4. prices: labels of the final flow, which prove it.
+#pragma once
+
+#include <cstdint>
+
+namespace mapcore::placement {
+
+using Ask = bool (*)(void*);  // called every few milliseconds; true: stop
+
+enum class Outcome { DONE, INTERRUPTED, NOT_NESTED, NO_ROOM, FAILED };
+
+// All partitions alike. Arrays belong to the caller.
+struct UniformProblem {
+  int64_t rows;
+  int32_t copies, current_width, nodes, levels;
+  const int32_t* current;      // rows x current_width
+  const int32_t* values;    // levels x nodes
+  const uint8_t* eligible;  // by node
+  const int64_t *lower, *upper, *limit;
+  int32_t* chosen;             // out: rows x copies
+  int64_t* balance_prices;  // out: by node
+  int64_t* move_prices;
+};
+
+Outcome place_uniform(const UniformProblem& problem, Ask ask, void* argument);
+
+// Put kept copies first, in the order in which they stand now, then new ones; -1 at the end.
+// Returns the number of new ones.
+int64_t order_rows(int64_t rows, int32_t width, int32_t current_width, const int32_t* current,
+                   int32_t* chosen);
+
+}  // namespace mapcore::placement

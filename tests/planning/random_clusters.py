@@ -1,0 +1,98 @@
+"""Small random placement problems, the same for a seed everywhere."""
+
+from __future__ import annotations
+
+import random
+from fractions import Fraction
+from math import ceil, floor
+
+import numpy as np
+
+from mapcore.planning.placement import PlacementProblem
+
+
+def shares(weights: list[int], total: int, most: int) -> list[Fraction]:
+    """Weighted shares of `total`, none above `most`; the rest goes to the others by weight."""
+    share, rest = [Fraction(0)] * len(weights), Fraction(total)
+    left = [n for n, weight in enumerate(weights) if weight]
+    while left:
+        weight = sum(weights[n] for n in left)
+        full = [n for n in left if rest * weights[n] > most * weight]
+        for n in full or left:
+            share[n] = Fraction(most) if full else rest * weights[n] / weight
+        if not full:
+            break
+        rest -= most * len(full)
+        left = [n for n in left if n not in full]
+    return share
+
+
+def current_rows(rng: random.Random, nodes: int, partitions: int, copies: int) -> list[list[int]]:
+    """A map as it may be found: empty, partial, over-full, lopsided, or on half of the nodes."""
+    kind = rng.choice(["empty", "random", "partial", "over-full", "half", "lopsided"])
+    everyone = range(nodes)
+    rows = []
+    for _ in range(partitions):
+        if kind == "empty":
+            row = []
+        elif kind == "random":
+            row = rng.sample(everyone, min(copies, nodes))
+        elif kind == "partial":
+            row = rng.sample(everyone, rng.randint(0, min(copies, nodes)))
+        elif kind == "over-full":
+            row = rng.sample(everyone, rng.randint(0, min(copies + 3, nodes)))
+        elif kind == "half":
+            row = rng.sample(everyone[: max(1, nodes // 2)], min(copies, max(1, nodes // 2)))
+        else:
+            row = list({min(nodes - 1, int(rng.expovariate(4 / nodes))) for _ in range(copies)})
+        rows.append(row)
+    return rows
+
+
+def padded(
+    rows: list[list[int]], width: int = 0
+) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+    width = max([width, *map(len, rows)])
+    return np.array([row + [-1] * (width - len(row)) for row in rows], np.int32).reshape(
+        len(rows), width
+    )
+
+
+def nested_levels(
+    rng: random.Random, nodes: int, depth: int
+) -> np.ndarray[tuple[int, int], np.dtype[np.int32]]:
+    """Uneven zones, in them uneven racks, and so on; values numbered as they come."""
+    levels = np.zeros((depth, nodes), np.int32)
+    names: list[tuple[int, ...]] = [()] * nodes
+    for k in range(depth):
+        values = rng.randint(1, 5 if k == 0 else 4)
+        weights = [rng.choice([1, 1, 2, 5]) for _ in range(values)]
+        names = [(*name, rng.choices(range(values), weights)[0]) for name in names]
+        order = sorted(set(names))
+        rng.shuffle(order)
+        levels[k] = [order.index(name) for name in names]
+    return levels
+
+
+def random_problem(
+    seed: int, depth: int | None = None, most_nodes: int = 24, most_partitions: int = 60
+) -> PlacementProblem:
+    """Partitions that are all alike; 0 to 2 levels, weights 0 to 8, 1 to 5 copies."""
+    rng = random.Random(seed)
+    nodes, copies = rng.randint(2, most_nodes), rng.randint(1, 5)
+    partitions = rng.choice([1, 2, 3, 5, 8, 13, 20, rng.randint(1, most_partitions)])
+    levels = nested_levels(rng, nodes, rng.randint(0, 2) if depth is None else depth)
+    choice = rng.choice([[1], [1, 2, 4], [1, 1, 1, 0], [1, 8], [1, 2, 3], range(9)])
+    absent = rng.choice([0, 0, 0.1, 0.3])
+    weights = [0 if rng.random() < absent else rng.choice(choice) for _ in range(nodes)]
+    eligible = np.array([weight > 0 for weight in weights])
+    wanted = min(copies, int(eligible.sum()))
+    share = shares(weights, wanted * partitions, partitions)
+    return PlacementProblem(
+        current=padded(current_rows(rng, nodes, partitions, copies)),
+        copy_counts=np.full(partitions, copies, np.int32),
+        eligible=eligible,
+        lower=np.array([floor(s) for s in share], np.int64),
+        upper=np.array([ceil(s) for s in share], np.int64),
+        levels=levels,
+    )
