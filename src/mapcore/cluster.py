@@ -372,10 +372,13 @@ class Cluster:
         Raises:
             MapError: an added node has the name of another.
         """
-        nodes = list(self.nodes)
-        for number, node in replaced.items():
-            nodes[number] = node
-        changed = self.with_nodes((*nodes, *added))
+        nodes = self.nodes
+        if replaced:
+            listed = list(nodes)
+            for number, node in replaced.items():
+                listed[number] = node
+            nodes = tuple(listed)
+        changed = self.with_nodes(nodes + tuple(added))
         index = self.node_index
         if added:
             index = index.extended([node.name for node in added])

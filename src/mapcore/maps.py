@@ -12,7 +12,7 @@ A map never changes. Its arrays are read-only.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from mapcore._kernels import _index
 from mapcore.arrays import frozen, integers, one_each
 from mapcore.errors import MapError, MemoryBudgetError
 from mapcore.keys import HashKeys, KeyFunction
+from mapcore.node_index import NodeIndex
 from mapcore.states import Placement, Running, describe_code, placement_of, running_of
 
 __all__ = [
@@ -63,72 +64,6 @@ class Copy(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.node} {describe_code(self.code)}"
-
-
-class NodeIndex(Sequence[str]):
-    """The nodes of a map: names in order, and the number of each name.
-
-    Maps over the same nodes share one index.
-
-    Raises:
-        MapError: a name stands twice, or is empty.
-    """
-
-    __slots__ = ("_numbers", "names")
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self.names: Final = tuple(names)
-        self._numbers: Final = {name: number for number, name in enumerate(self.names)}
-        if len(self._numbers) != len(self.names):
-            twice = next(
-                name for number, name in enumerate(self.names) if self._numbers[name] != number
-            )
-            raise MapError(f"found node {twice!r} twice, expected every name once")
-        if "" in self._numbers:
-            raise MapError("found a node with an empty name, expected at least one character")
-
-    def extended(self, names: Sequence[str]) -> NodeIndex:
-        """Return this index with more names at its end, or MapError, as for a new one."""
-        longer = NodeIndex(())
-        numbers = self._numbers.copy()
-        numbers.update(
-            zip(names, range(len(self.names), len(self.names) + len(names)), strict=True)
-        )
-        longer.names = self.names + tuple(names)  # type: ignore[misc]
-        if len(numbers) != len(longer.names) or "" in numbers:
-            return NodeIndex(longer.names)
-        longer._numbers = numbers  # type: ignore[misc]
-        return longer
-
-    def __len__(self) -> int:
-        return len(self.names)
-
-    def __getitem__(self, number: Any) -> Any:
-        return self.names[number]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._numbers
-
-    def __eq__(self, other: object) -> bool:
-        return self is other or (isinstance(other, NodeIndex) and self.names == other.names)
-
-    def __hash__(self) -> int:
-        return hash(self.names)
-
-    def __repr__(self) -> str:
-        return f"NodeIndex({len(self.names)} nodes)"
-
-    @property
-    def numbers(self) -> Mapping[str, int]:
-        """The number of each name."""
-        return self._numbers
-
-    def number(self, name: str) -> int:
-        """Return the number of the node called `name`; KeyError if there is none."""
-        return self._numbers[name]
 
 
 class PartitionMap:

@@ -1,12 +1,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-def table_widths(
-    offsets: NDArray[np.int64],
-    nodes: NDArray[np.int32],
-    codes: NDArray[np.uint8],
-    flags: NDArray[np.uint8],
-) -> tuple[int, int]: ...
 def fill_tables(
     offsets: NDArray[np.int64],
     nodes: NDArray[np.int32],
@@ -15,7 +9,8 @@ def fill_tables(
     renumbered: NDArray[np.int32],
     held: NDArray[np.int32],
     masters: NDArray[np.int32],
-) -> None: ...
+) -> int: ...
+def count_able(placed: NDArray[np.int32], may_lead: NDArray[np.uint8], most: int) -> int: ...
 def fill_target(
     placed: NDArray[np.int32],
     is_master: NDArray[np.uint8],

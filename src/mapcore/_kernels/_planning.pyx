@@ -29,28 +29,6 @@ cdef inline bint is_held(uint8_t code, uint8_t flags) noexcept nogil:
     return not flags & LOST and (is_live(code) or flags & RECOVERING)
 
 
-def table_widths(
-    const int64_t[::1] offsets,
-    const int32_t[::1] nodes,
-    const uint8_t[::1] codes,
-    const uint8_t[::1] flags,
-):
-    """Return the most copies held of one partition, and the most masters."""
-    cdef Py_ssize_t partition, i
-    cdef int32_t held, masters, held_most = 0, masters_most = 0
-    cdef uint8_t flag
-    with nogil:
-        for partition in range(offsets.shape[0] - 1):
-            held = masters = 0
-            for i in range(offsets[partition], offsets[partition + 1]):
-                flag = flags[nodes[i]]
-                held += is_held(codes[i], flag)
-                masters += leads(codes[i]) and not flag & (LOST | DETHRONED)
-            held_most = max(held_most, held)
-            masters_most = max(masters_most, masters)
-    return held_most, masters_most
-
-
 def fill_tables(
     const int64_t[::1] offsets,
     const int32_t[::1] nodes,
@@ -62,25 +40,49 @@ def fill_tables(
 ):
     """Write the nodes that hold each partition, and those that lead it; the rest is -1.
 
-    Live copies come first in a row, in the order of the map.
+    Copies stand in the order of the map: live ones first. `held` is as wide as the longest row
+    of the map. Returns the most masters of a partition; `masters` has as many of them as fit.
     """
-    cdef Py_ssize_t partition, i, column, lead
-    cdef uint8_t flag
+    cdef Py_ssize_t partition, i, column, lead, width = held.shape[1], room = masters.shape[1]
+    cdef Py_ssize_t most = 0
+    cdef uint8_t code, flag
+    cdef int32_t node
     with nogil:
         for partition in range(offsets.shape[0] - 1):
             column = lead = 0
             for i in range(offsets[partition], offsets[partition + 1]):
                 flag = flags[nodes[i]]
-                if is_held(codes[i], flag):
-                    held[partition, column] = renumbered[nodes[i]]
+                code = codes[i]
+                node = renumbered[nodes[i]]
+                if is_held(code, flag):
+                    held[partition, column] = node
                     column += 1
-                if leads(codes[i]) and not flag & (LOST | DETHRONED):
-                    masters[partition, lead] = renumbered[nodes[i]]
+                if leads(code) and not flag & (LOST | DETHRONED):
+                    if lead < room:
+                        masters[partition, lead] = node
                     lead += 1
-            for column in range(column, held.shape[1]):
+            most = max(most, lead)
+            while column < width:
                 held[partition, column] = -1
-            for lead in range(lead, masters.shape[1]):
+                column += 1
+            while lead < room:
                 masters[partition, lead] = -1
+                lead += 1
+    return most
+
+
+def count_able(const int32_t[:, ::1] placed, const uint8_t[::1] may_lead, int64_t most):
+    """Return how many masters there can be: copies that may lead, at most `most` a partition."""
+    cdef Py_ssize_t partition, column
+    cdef int64_t able, total = 0
+    with nogil:
+        for partition in range(placed.shape[0]):
+            able = 0
+            for column in range(placed.shape[1]):
+                if placed[partition, column] >= 0:
+                    able += may_lead[placed[partition, column]]
+            total += min(able, most)
+    return total
 
 
 def fill_target(

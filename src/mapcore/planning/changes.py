@@ -12,31 +12,45 @@
 
 Failover, maintenance and its end, and a swap move no data but their own. Anything else asks for
 every copy to be where it should be, as does a plan without any change.
+
+Planning needs columns and names alone: the nodes of the changed cluster are made when they are
+asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from math import isfinite
 from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from mapcore.cluster import SOLE_MAP, Cluster, ClusterMap, Health, Mode, Node
 from mapcore.errors import PlanError
-from mapcore.planning.nodes import node_table
+from mapcore.maps import NodeIndex
+from mapcore.planning.nodes import (
+    ACTIVE,
+    GONE,
+    LEAVING,
+    MAINTENANCE,
+    MODES,
+    NodeTable,
+    node_table,
+)
 
 __all__ = ["ChangedCluster", "Changes", "apply_changes"]
 
 _MODE_AFTER: Final = {
-    "remove": Mode.LEAVING,
-    "swap": Mode.LEAVING,
-    "maintain": Mode.MAINTENANCE,
-    "fail": Mode.GONE,
-    "activate": Mode.ACTIVE,
+    "remove": LEAVING,
+    "swap": LEAVING,
+    "maintain": MAINTENANCE,
+    "fail": GONE,
+    "activate": ACTIVE,
 }
 
 
@@ -46,15 +60,15 @@ class Changes:
 
     Attributes:
         add: the new nodes, by name.
-        modes: the kind of change, one of the first column of the module's table, of each node
-            that is removed, swapped out, maintained, failed or activated.
+        named: for each kind of change that gives nodes another mode (the keys of the module's
+            table that are not add and weights), the names of those nodes.
         swap: old name to new name.
         weights: new weight by name.
         rebuild: whether to restore what is missing, whatever else is asked.
     """
 
     add: Mapping[str, Node] = field(default_factory=dict)
-    modes: Mapping[str, str] = field(default_factory=dict)
+    named: Mapping[str, Sequence[str]] = field(default_factory=dict)
     swap: Mapping[str, str] = field(default_factory=dict)
     weights: Mapping[str, float] = field(default_factory=dict)
     rebuild: bool = False
@@ -63,11 +77,11 @@ class Changes:
     def of(
         cls,
         *,
-        add: Mapping[str, str | Node] | Iterable[str | Node] = (),
+        add: Mapping[str, str | Node] | Iterable[str | Node],
         swap: Mapping[str, str],
         weights: Mapping[str, float],
         rebuild: bool,
-        **named: Iterable[str],
+        **names: Iterable[str],
     ) -> Changes:
         """Check the arguments of `plan` as far as that needs no cluster.
 
@@ -77,42 +91,94 @@ class Changes:
         for argument, mapping in (("swap", swap), ("weights", weights)):
             if not isinstance(mapping, Mapping):
                 raise PlanError(f"{argument}: found {mapping!r}, expected a mapping from names")
-        modes: dict[str, str] = {}
-        for kind, names in (*named.items(), ("swap", swap)):
-            if isinstance(names, str) or not isinstance(names, Iterable):
-                raise PlanError(f"{kind}: found {names!r}, expected a list of names of nodes")
-            for name in names:
-                if modes.setdefault(name, kind) != kind:
-                    raise PlanError(
-                        f"found node {name!r} in both {modes[name]} and {kind}, expected one"
-                    )
+        for kind, given in names.items():
+            if isinstance(given, str) or not isinstance(given, Iterable):
+                raise PlanError(f"{kind}: found {given!r}, expected a list of names of nodes")
+        named = {kind: tuple(dict.fromkeys(given)) for kind, given in names.items()}
+        named["swap"] = tuple(swap)
+        _check_named_once(named)
         for name, weight in weights.items():
             if not _is_weight(weight):
                 raise PlanError(f"weights[{name!r}]: found {weight!r}, expected a number from 0 up")
-        return cls(_added_nodes(add), modes, dict(swap), dict(weights), rebuild)
+        return cls(_added_nodes(add), named, dict(swap), dict(weights), rebuild)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False)
 class ChangedCluster:
     """A cluster with the changes applied, and what they mean for one of its maps.
 
     Attributes:
-        cluster: the cluster with its nodes changed; its maps are as they were.
         map_name: the map to be planned.
         entry: that map.
+        index: the names of the nodes, with what is added and without what is dropped.
+        table: the columns of the nodes.
+        index_before: the index before the changes, if each node still has its number.
+        added_count: how many nodes are new; they are the last ones.
         moves_data: whether every copy is to be where it should be; if not, copies stay.
         successors: number of a node that is swapped out, to the number of the one in its place.
         recovering: numbers of nodes that come back after a failure, which may still hold data.
         returning: numbers of nodes that come back from maintenance.
     """
 
-    cluster: Cluster
     map_name: str
     entry: ClusterMap
+    index: NodeIndex
+    table: NodeTable
+    index_before: NodeIndex | None
+    added_count: int
     moves_data: bool
     successors: Mapping[int, int]
     recovering: tuple[int, ...]
     returning: tuple[int, ...]
+    _base: Cluster
+    _replacing: _Replacing
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster with its nodes changed; its maps are as they were."""
+        replaced, added, dropped = self._replacing.nodes(self._base)
+        changed = self._base.with_node_changes(replaced, added) if replaced or added else self._base
+        if dropped:
+            kept = (node for node in changed.nodes if node.name not in dropped)
+            changed = changed.with_nodes(tuple(kept))
+        if changed is not self._base:
+            changed.__dict__["node_index"] = self.index
+            changed.memo["node_table"] = self.table
+        return changed
+
+
+@dataclass(frozen=True, slots=True)
+class _Replacing:
+    """What is to become of the nodes, before any of them is made anew.
+
+    Attributes:
+        modes: the numbers of the nodes that get another mode, by that mode.
+        weights: new weight by number.
+        added: the new nodes.
+        dropped: names of nodes that are left out.
+    """
+
+    modes: Mapping[int, NDArray[np.int64]]
+    weights: Mapping[int, float]
+    added: tuple[Node, ...]
+    dropped: frozenset[str]
+
+    def nodes(self, base: Cluster) -> tuple[dict[int, Node], tuple[Node, ...], frozenset[str]]:
+        """Return the nodes that replace others, by number, those added, and names dropped."""
+        replaced: dict[int, Node] = {}
+        for mode, numbers in self.modes.items():
+            for number in numbers.tolist():
+                node = base.nodes[number]
+                health = node.health
+                if mode == GONE:
+                    health = Health.RED
+                elif mode == ACTIVE and health is Health.RED:
+                    health = Health.GREEN
+                replaced[number] = msgspec.structs.replace(node, mode=MODES[mode], health=health)
+        for number, weight in self.weights.items():
+            node = replaced.get(number, base.nodes[number])
+            replaced[number] = msgspec.structs.replace(node, weight=weight)
+        return replaced, self.added, self.dropped
 
 
 def apply_changes(cluster: Cluster, map_name: str | None, changes: Changes) -> ChangedCluster:
@@ -123,66 +189,64 @@ def apply_changes(cluster: Cluster, map_name: str | None, changes: Changes) -> C
             that holds copies.
     """
     cluster, map_name, entry = _with_map(cluster, map_name)
-    index = cluster.node_index
-    added = dict(changes.add)
-    for name in added:
-        if name in index:
-            raise PlanError(
-                f"add: found node {name!r}, which is in the cluster already in mode "
-                f"{cluster.node(name).mode.value}, expected a new name; activate brings one back"
-            )
-    for name, kind in changes.modes.items():
-        if name not in index:
-            raise PlanError(f"{kind}: {_unknown(name, cluster)}")
-    for old, new in changes.swap.items():
-        _check_successor(cluster, changes, old, new)
-        if new not in index and new not in added:
-            outgoing = cluster.node(old)
-            added[new] = msgspec.structs.replace(
-                outgoing, name=new, mode=Mode.ACTIVE, health=Health.GREEN
-            )
-    replaced = {
-        index.number(name): _in_mode(cluster.node(name), kind)
-        for name, kind in changes.modes.items()
+    table = node_table(cluster)
+    numbers = {
+        kind: _numbers(cluster, kind, names) for kind, names in changes.named.items() if names
     }
+    added = _all_added(cluster, changes)
+    modes = _modes_after(cluster, table, numbers)
+    weights = {}
     for name, weight in changes.weights.items():
         if name in added:
             added[name] = msgspec.structs.replace(added[name], weight=float(weight))
-        elif name in index:
-            number = index.number(name)
-            node = replaced.get(number, cluster.nodes[number])
-            replaced[number] = msgspec.structs.replace(node, weight=float(weight))
         else:
-            raise PlanError(f"weights: {_unknown(name, cluster)}")
+            weights[int(_numbers(cluster, "weights", [name])[0])] = float(weight)
 
-    before = {name: cluster.node(name).mode for name in changes.modes}
-    changed = _changed_cluster(cluster, map_name, changes, replaced, tuple(added.values()))
-    numbers = changed.node_index.numbers
-    back = [name for name, kind in changes.modes.items() if kind == "activate"]
-    recovering = tuple(numbers[name] for name in back if before[name] is Mode.GONE)
+    none = np.empty(0, np.int64)
+    emptied = np.concatenate([numbers.get("remove", none), numbers.get("swap", none)])
+    dropped = emptied[_hold_nothing(cluster, map_name, emptied)] if len(emptied) else none
+    names_before = cluster.node_index.names
+    replacing = _Replacing(
+        modes, weights, tuple(added.values()), frozenset(names_before[n] for n in dropped.tolist())
+    )
+    changed_table = table.with_modes(modes).with_weights(weights).with_added(replacing.added)
+    index = cluster.node_index
+    if added:
+        index = index.extended(tuple(added))
+    if len(dropped):
+        kept = np.setdiff1d(np.arange(len(index)), dropped)
+        index = NodeIndex(index.names[number] for number in kept.tolist())
+        changed_table = changed_table.at(kept)
+
+    back = numbers.get("activate", none)
+    was = table.modes[back]
     return ChangedCluster(
-        cluster=changed,
         map_name=map_name,
         entry=entry,
-        moves_data=_moves_data(changes, before),
+        index=index,
+        table=changed_table,
+        index_before=None if len(dropped) else cluster.node_index,
+        added_count=len(added),
+        moves_data=_moves_data(changes, bool((was != MAINTENANCE).any())),
         successors={
-            numbers[old]: numbers[new] for old, new in changes.swap.items() if old in numbers
+            index.number(old): index.number(new)
+            for old, new in changes.swap.items()
+            if old not in replacing.dropped
         },
-        recovering=recovering,
-        returning=tuple(numbers[name] for name in back if before[name] is Mode.MAINTENANCE),
+        recovering=tuple(index.number(names_before[n]) for n in back[was == GONE].tolist()),
+        returning=tuple(index.number(names_before[n]) for n in back[was == MAINTENANCE].tolist()),
+        _base=cluster,
+        _replacing=replacing,
     )
 
 
-def _moves_data(changes: Changes, before: Mapping[str, Mode]) -> bool:
-    still = all(
-        kind in ("maintain", "fail", "swap")
-        or (kind == "activate" and before[name] is Mode.MAINTENANCE)
-        for name, kind in changes.modes.items()
-    )
-    only_successors = set(changes.add) <= set(changes.swap.values())
-    if changes.rebuild or changes.weights or not only_successors:
+def _moves_data(changes: Changes, others_return: bool) -> bool:
+    """Whether data moves: not where only roles change, and for a swap only its own."""
+    if changes.rebuild or changes.weights or changes.named.get("remove") or others_return:
         return True
-    return not changes.modes or not still
+    if not set(changes.add) <= set(changes.swap.values()):
+        return True
+    return not any(changes.named.values())
 
 
 def _with_map(cluster: Cluster, name: str | None) -> tuple[Cluster, str, ClusterMap]:
@@ -199,43 +263,78 @@ def _with_map(cluster: Cluster, name: str | None) -> tuple[Cluster, str, Cluster
     return cluster, name, cluster.maps[name]
 
 
-def _changed_cluster(
-    cluster: Cluster,
-    map_name: str,
-    changes: Changes,
-    replaced: dict[int, Node],
-    added: tuple[Node, ...],
-) -> Cluster:
-    if not replaced and not added:
-        return cluster
-    removed = {name for name, kind in changes.modes.items() if kind in ("remove", "swap")}
-    empty = removed - _holders(cluster, map_name) if removed else set()
-    changed = cluster.with_node_changes(replaced, added)
-    if empty:
-        return changed.with_nodes(tuple(node for node in changed.nodes if node.name not in empty))
-    changed.memo["node_table"] = node_table(cluster).changed(replaced, added)
-    return changed
+def _numbers(cluster: Cluster, kind: str, names: Sequence[str]) -> NDArray[np.int64]:
+    numbers = list(map(cluster.node_index.numbers.get, names))
+    if None in numbers:
+        raise PlanError(f"{kind}: {_unknown(names[numbers.index(None)], cluster)}")
+    return np.array(numbers, np.int64)
 
 
-def _holders(cluster: Cluster, map_name: str) -> set[str]:
-    """Return the names of nodes that hold a copy of anything, or are to hold one by another map."""
-    holders: set[str] = set()
-    for name, entry in cluster.maps.items():
-        for each in (entry.current, None if name == map_name else entry.target):
-            if each is not None:
-                loads = np.bincount(each.copy_nodes, minlength=each.node_count)
-                names = each.nodes.names
-                holders.update(map(names.__getitem__, np.flatnonzero(loads).tolist()))
-    return holders
+def _modes_after(
+    cluster: Cluster, table: NodeTable, numbers: Mapping[str, NDArray[np.int64]]
+) -> dict[int, NDArray[np.int64]]:
+    """Return the nodes that change their mode, by the mode that they get."""
+    by_mode: dict[int, list[NDArray[np.int64]]] = {}
+    for kind, nodes in numbers.items():
+        mode, before = _MODE_AFTER[kind], table.modes[nodes]
+        if mode == MAINTENANCE and (before > MAINTENANCE).any():
+            node = cluster.nodes[int(nodes[before > MAINTENANCE][0])]
+            raise PlanError(
+                f"maintain: found node {node.name!r} in mode {node.mode.value}, "
+                "expected an active node"
+            )
+        # A node that is gone cannot leave any more: it stays gone.
+        changing = (before != mode) & ~((mode == LEAVING) & (before == GONE))
+        by_mode.setdefault(mode, []).append(nodes[changing])
+    return {mode: np.concatenate(groups) for mode, groups in by_mode.items()}
 
 
-def _check_successor(cluster: Cluster, changes: Changes, old: str, new: str) -> None:
-    if list(changes.swap.values()).count(new) > 1:
-        raise PlanError(f"swap: found {new!r} in the place of two nodes, expected one")
-    if new in changes.modes:
-        raise PlanError(
-            f"swap: found {new!r} in the place of {old!r}, but also in {changes.modes[new]}"
-        )
+def _all_added(cluster: Cluster, changes: Changes) -> dict[str, Node]:
+    """Return the nodes that are new, those of swaps included."""
+    index = cluster.node_index
+    added = dict(changes.add)
+    for name in added:
+        if name in index:
+            raise PlanError(
+                f"add: found node {name!r}, which is in the cluster already in mode "
+                f"{cluster.node(name).mode.value}, expected a new name; activate brings one back"
+            )
+    asked = {name: kind for kind, names in changes.named.items() for name in names}
+    taken: set[str] = set()
+    for old, new in changes.swap.items():
+        if new in taken:
+            raise PlanError(f"swap: found {new!r} in the place of two nodes, expected one")
+        if new in asked:
+            raise PlanError(
+                f"swap: found {new!r} in the place of {old!r}, but also in {asked[new]}"
+            )
+        taken.add(new)
+        _check_is_free(cluster, old, new)
+        if new not in index and new not in added:
+            added[new] = msgspec.structs.replace(
+                cluster.node(old), name=new, mode=Mode.ACTIVE, health=Health.GREEN
+            )
+    return added
+
+
+def _hold_nothing(cluster: Cluster, planned: str, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each node holds nothing now, and is to hold nothing by a map not planned now."""
+    free = np.ones(len(numbers), np.bool_)
+    for map_name, entry in cluster.maps.items():
+        for each in (entry.current, None if map_name == planned else entry.target):
+            if each is None:
+                continue
+            at = numbers
+            if each.nodes != cluster.node_index:
+                names = (cluster.node_index.names[number] for number in numbers.tolist())
+                at = np.array([each.nodes.numbers.get(name, -1) for name in names], np.int64)
+            loads = np.append(np.bincount(each.copy_nodes, minlength=each.node_count), 0)
+            free &= loads[at] == 0
+    return free
+
+
+def _check_is_free(cluster: Cluster, old: str, new: str) -> None:
+    """Check that a node, if it exists, can take the place of another."""
     if new not in cluster.node_index:
         return
     if cluster.node(new).mode is not Mode.ACTIVE:
@@ -254,19 +353,16 @@ def _check_successor(cluster: Cluster, changes: Changes, old: str, new: str) -> 
                 )
 
 
-def _in_mode(node: Node, kind: str) -> Node:
-    mode = _MODE_AFTER[kind]
-    if mode is Mode.MAINTENANCE and node.mode in (Mode.LEAVING, Mode.GONE):
-        raise PlanError(
-            f"maintain: found node {node.name!r} in mode {node.mode.value}, expected an active node"
-        )
-    if mode is Mode.LEAVING and node.mode is Mode.GONE:
-        return node
-    if mode is Mode.GONE:
-        return msgspec.structs.replace(node, mode=mode, health=Health.RED)
-    if mode is Mode.ACTIVE and node.health is Health.RED:
-        return msgspec.structs.replace(node, mode=mode, health=Health.GREEN)
-    return msgspec.structs.replace(node, mode=mode)
+def _check_named_once(named: Mapping[str, Sequence[str]]) -> None:
+    if len(set().union(*named.values())) == sum(map(len, named.values())):
+        return
+    seen: dict[str, str] = {}
+    for kind, names in named.items():
+        for name in names:
+            if seen.setdefault(name, kind) != kind:
+                raise PlanError(
+                    f"found node {name!r} in both {seen[name]} and {kind}, expected one"
+                )
 
 
 def _added_nodes(add: Any) -> dict[str, Node]:

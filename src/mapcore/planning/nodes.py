@@ -8,24 +8,23 @@ what is computed from them is computed once a value.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore.cluster import Cluster, Health, Mode, Node
+from mapcore.cluster import Cluster, Mode, Node
 
-__all__ = ["ACTIVE", "GONE", "LEAVING", "MAINTENANCE", "NodeTable", "node_table"]
+__all__ = ["ACTIVE", "GONE", "LEAVING", "MAINTENANCE", "MODES", "NodeTable", "node_table"]
 
 ACTIVE: Final = 0
 MAINTENANCE: Final = 1
 LEAVING: Final = 2
 GONE: Final = 3
-_MODES: Final = (Mode.ACTIVE, Mode.MAINTENANCE, Mode.LEAVING, Mode.GONE)
+MODES: Final = (Mode.ACTIVE, Mode.MAINTENANCE, Mode.LEAVING, Mode.GONE)
 
 _Value = TypeVar("_Value")
-_Dtype = TypeVar("_Dtype", bound=np.generic)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,7 +37,7 @@ class NodeTable:
         weights: the distinct weights, in the order of the nodes.
         location_numbers: int32 into `locations`.
         locations: the distinct locations, in the order of the nodes.
-        special: by number, the nodes of which weight and location do not say everything.
+        special: by number, the nodes that have tags or fields that mapcore does not know.
     """
 
     modes: NDArray[np.uint8]
@@ -52,31 +51,60 @@ class NodeTable:
     def of(cls, nodes: Sequence[Node]) -> NodeTable:
         """Make the table of these nodes."""
         none = np.empty(0, np.int32)
-        return cls(np.empty(0, np.uint8), none, (), none, (), {}).changed({}, nodes)
+        return cls(np.empty(0, np.uint8), none, (), none, (), {}).with_added(nodes)
 
     def __len__(self) -> int:
         return len(self.modes)
 
-    def changed(self, replaced: Mapping[int, Node], added: Sequence[Node]) -> NodeTable:
-        """Return the table of these nodes with some replaced, by number, and some added."""
-        numbers = [*replaced, *range(len(self), len(self) + len(added))]
-        changing = [*replaced.values(), *added]
-        weights, weight_numbers = _encode(self.weights, [node.weight for node in changing])
-        locations, location_numbers = _encode(self.locations, [node.location for node in changing])
-        modes = np.zeros(len(changing), np.int32)
-        special = {number: node for number, node in self.special.items() if number not in replaced}
-        for position, node in enumerate(changing):
-            if node.mode is not Mode.ACTIVE or node.tags or node.extra or node.health is Health.RED:
-                special[numbers[position]] = node
-                modes[position] = _MODES.index(node.mode)
-        where = np.array(numbers, np.int64)
+    def with_modes(self, modes: Mapping[int, NDArray[np.int64]]) -> NodeTable:
+        """Return this table with other modes: numbers of nodes by the mode that they get."""
+        if not any(map(len, modes.values())):
+            return self
+        column = self.modes.copy()
+        for mode, numbers in modes.items():
+            column[numbers] = mode
+        return replace(self, modes=column)
+
+    def with_weights(self, weights: Mapping[int, float]) -> NodeTable:
+        """Return this table with other weights, by number."""
+        if not weights:
+            return self
+        values, numbers = _encode(self.weights, list(weights.values()))
+        column = self.weight_numbers.copy()
+        column[list(weights)] = numbers
+        return replace(self, weights=values, weight_numbers=column)
+
+    def with_added(self, added: Sequence[Node]) -> NodeTable:
+        """Return this table with more nodes at its end."""
+        if not added:
+            return self
+        active = Mode.ACTIVE
+        modes = [0 if node.mode is active else MODES.index(node.mode) for node in added]
+        weights, weight_numbers = _encode(self.weights, [node.weight for node in added])
+        locations, location_numbers = _encode(self.locations, [node.location for node in added])
+        special = {
+            number: node for number, node in enumerate(added, len(self)) if node.tags or node.extra
+        }
         return NodeTable(
-            _set(self.modes, where, modes, len(added)),
-            _set(self.weight_numbers, where, weight_numbers, len(added)),
+            np.append(self.modes, np.array(modes, np.uint8)),
+            np.append(self.weight_numbers, np.array(weight_numbers, np.int32)),
             weights,
-            _set(self.location_numbers, where, location_numbers, len(added)),
+            np.append(self.location_numbers, np.array(location_numbers, np.int32)),
             locations,
-            special,
+            {**self.special, **special} if special else self.special,
+        )
+
+    def at(self, numbers: NDArray[np.int64]) -> NodeTable:
+        """Return the table of some of these nodes, by number."""
+        renumbered = {old: new for new, old in enumerate(numbers.tolist())}
+        return replace(
+            self,
+            modes=self.modes[numbers],
+            weight_numbers=self.weight_numbers[numbers],
+            location_numbers=self.location_numbers[numbers],
+            special={
+                renumbered[old]: node for old, node in self.special.items() if old in renumbered
+            },
         )
 
     @property
@@ -99,17 +127,18 @@ class NodeTable:
             int32, the number of each node's value, and the values: the first `depth` parts of the
             locations, so that rack `r1` of zone `z1` is `z1/r1`.
         """
-        prefixes = ["/".join(location.split("/")[:depth]) for location in self.locations]
+        prefixes = ["/".join(location.split("/", depth)[:depth]) for location in self.locations]
         values, numbers = _encode((), prefixes)
-        return numbers[self.location_numbers], values
+        return np.array(numbers, np.int32).take(self.location_numbers), values
 
-    def shallow(self, depth: int) -> NDArray[np.bool_]:
-        """Whether each node's location has fewer than `depth` parts."""
+    def shallow(self, depth: int) -> NDArray[np.int64]:
+        """Return the numbers of the nodes whose location does not name its value at a level."""
         short = [
-            not all(parts := location.split("/")[:depth]) or len(parts) < depth
-            for location in self.locations
+            number
+            for number, location in enumerate(self.locations)
+            if not all(parts := location.split("/", depth)[:depth]) or len(parts) < depth
         ]
-        return np.array(short, np.bool_)[self.location_numbers]
+        return np.flatnonzero(np.isin(self.location_numbers, short)) if short else np.empty(0, int)
 
 
 def node_table(cluster: Cluster) -> NodeTable:
@@ -123,17 +152,7 @@ def node_table(cluster: Cluster) -> NodeTable:
 
 def _encode(
     known: tuple[_Value, ...], values: Sequence[_Value]
-) -> tuple[tuple[_Value, ...], NDArray[np.int32]]:
+) -> tuple[tuple[_Value, ...], list[int]]:
     """Return the distinct values, known ones first, and the number of each value."""
     numbers = {value: number for number, value in enumerate(dict.fromkeys((*known, *values)))}
-    return tuple(numbers), np.fromiter(map(numbers.__getitem__, values), np.int32, len(values))
-
-
-def _set(
-    column: NDArray[_Dtype], where: NDArray[np.int64], values: NDArray[np.int32], added: int
-) -> NDArray[_Dtype]:
-    longer = np.empty(len(column) + added, column.dtype)
-    longer[: len(column)] = column
-    longer[where] = values
-    longer.flags.writeable = False
-    return longer
+    return tuple(numbers), [numbers[value] for value in values]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from mapcore._kernels import _planning
 from mapcore.cluster import Cluster, Node
 from mapcore.maps import PartitionMap, Version
-from mapcore.planning.changes import ChangedCluster, Changes, apply_changes
+from mapcore.planning.changes import Changes, apply_changes
 from mapcore.planning.maintenance import (
     kept_records,
     lent_masters,
@@ -91,7 +90,7 @@ def plan(
     )
     changed = apply_changes(cluster, map, changes)
     asked = asked_of(changed.entry.settings)
-    start = start_of(changed)
+    start = start_of(changed, asked)
 
     problem, placement, placed = None, None, start.held
     if changed.moves_data:
@@ -108,17 +107,16 @@ def plan(
         placed,
         current_masters=masters,
         moves_data=changed.moves_data,
-        keep_current=not changed.moves_data and "maintain" not in changes.modes.values(),
+        keep_current=not changed.moves_data and not changes.named["maintain"],
     )
     roles = assign_roles(role_problem, interrupt=_let_signals_in)
-    if "maintain" in changes.modes.values():
+    if changes.named["maintain"]:
         records = lent_masters(records, start, masters, roles.is_master, placed)
 
     target = _target_map(start, placed, roles.is_master)
     if records or start.current.extra:
         target = target.replace(extra=with_records(target.extra, kept_records(records, target)))
     return Plan(
-        cluster=_with_target(changed, target),
         map_name=changed.map_name,
         current=start.current,
         target=target,
@@ -153,11 +151,6 @@ def _target_map(
         weights=current.weights,
         extra=current.extra,
     )
-
-
-def _with_target(changed: ChangedCluster, target: PartitionMap) -> Cluster:
-    entry = replace(changed.entry, target=target)
-    return changed.cluster.with_maps({**changed.cluster.maps, changed.map_name: entry})
 
 
 def _let_signals_in() -> None:

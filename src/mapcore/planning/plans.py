@@ -6,7 +6,7 @@ when they are first asked for.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -81,18 +81,23 @@ class Plan:
     """The next map of a cluster.
 
     Attributes:
-        cluster: the cluster with the changes applied and the target in place.
         map_name: the map that was planned.
         current: the map that was planned from; empty where the cluster had none.
         target: the next map, over the nodes of `cluster`.
         work: what the plan was made from.
     """
 
-    cluster: Cluster
     map_name: str
     current: PartitionMap
     target: PartitionMap
     work: Work = field(repr=False)
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster with the changes applied and the target in place."""
+        changed = self.work.changed
+        entry = replace(changed.entry, target=self.target)
+        return changed.cluster.with_maps({**changed.cluster.maps, self.map_name: entry})
 
     @cached_property
     def moves(self) -> Moves:
@@ -125,7 +130,7 @@ class Plan:
         start = self.work.start
         weights = start.table.weight_column
         due = (start.table.modes == ACTIVE) & (weights > 0)
-        existed = np.arange(len(due)) < len(due) - len(self.work.changes.add)
+        existed = np.arange(len(due)) < len(due) - self.work.changed.added_count
         return Balance(
             *(
                 _spread(loads, weights, mask)

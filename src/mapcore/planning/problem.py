@@ -24,7 +24,6 @@ from mapcore.planning.nodes import (
     LEAVING,
     MAINTENANCE,
     NodeTable,
-    node_table,
 )
 from mapcore.planning.placement import PlacementProblem
 from mapcore.planning.roles import RolesProblem
@@ -110,14 +109,14 @@ def asked_of(settings: Settings) -> Asked:
     return Asked(settings, constraints.copy_count, constraints.master, depths)
 
 
-def start_of(changed: ChangedCluster) -> Start:
+def start_of(changed: ChangedCluster, asked: Asked) -> Start:
     """Read the current map; a cluster without one starts from an empty map.
 
     Raises:
         PlanError: the map names a node that the cluster does not have, or there is neither a map
             nor a number of partitions.
     """
-    table = node_table(changed.cluster)
+    table = changed.table
     current = _current_map(changed)
     flags = np.zeros(len(table), np.uint8)
     flags[table.modes == LEAVING] |= Flag.RELEASED
@@ -132,8 +131,8 @@ def start_of(changed: ChangedCluster) -> Start:
         # Copies of a lost node that is swapped are to be had again, elsewhere, and lead nothing.
         read_flags = flags.copy()
         read_flags[old[flags[old] & Flag.LOST > 0]] = Flag.DETHRONED
-    held, masters = _tables(current, read_flags, renumbered)
-    return Start(current, table, changed.cluster.node_index, flags, successors, held, masters)
+    held, masters = _tables(current, asked.masters, read_flags, renumbered)
+    return Start(current, table, changed.index, flags, successors, held, masters)
 
 
 def placement_problem(start: Start, asked: Asked) -> PlacementProblem:
@@ -208,8 +207,7 @@ def roles_problem(
     partitions = len(placed)
     total = partitions * asked.masters
     if placed.shape[1] < asked.masters or not due.all():
-        able = np.count_nonzero((placed >= 0) & may_lead[placed], axis=1)
-        total = int(np.minimum(able, asked.masters).sum())
+        total = _planning.count_able(placed, may_lead.view(np.uint8), asked.masters)
     lower, upper = share_bounds(total, table.weights, table.weight_numbers, due, partitions)
     return RolesProblem(
         placed=placed,
@@ -224,12 +222,11 @@ def roles_problem(
 
 
 def _current_map(changed: ChangedCluster) -> PartitionMap:
-    index = changed.cluster.node_index
+    index = changed.index
     current = changed.entry.current
     if current is None:
         return _empty_map(_keys(changed), index)
-    known = current.nodes.names
-    if current.nodes is index or index.names[: len(known)] == known:
+    if current.nodes is changed.index_before or current.nodes == index:
         return current
     try:
         return current.on_nodes(index)
@@ -250,14 +247,20 @@ def _empty_map(keys: KeyFunction, index: NodeIndex) -> PartitionMap:
 
 
 def _tables(
-    current: PartitionMap, flags: NDArray[np.uint8], renumbered: NDArray[np.int32]
+    current: PartitionMap,
+    master_width: int,
+    flags: NDArray[np.uint8],
+    renumbered: NDArray[np.int32],
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     index = (current.offsets, current.copy_nodes, current.copy_codes)
-    widths = _planning.table_widths(*index, flags)
-    held, masters = (
-        np.empty((current.partition_count, max(1, width)), np.int32) for width in widths
-    )
-    _planning.fill_tables(*index, flags, renumbered, held, masters)
+    width = int(np.diff(current.offsets).max())
+    partitions = current.partition_count
+    held = np.empty((partitions, max(1, width)), np.int32)
+    masters = np.empty((partitions, max(1, master_width)), np.int32)
+    most = _planning.fill_tables(*index, flags, renumbered, held, masters)
+    if most > masters.shape[1]:
+        masters = np.empty((partitions, most), np.int32)
+        _planning.fill_tables(*index, flags, renumbered, held, masters)
     return held, masters
 
 
@@ -266,7 +269,8 @@ def _levels(start: Start, asked: Asked, concerned: NDArray[np.bool_]) -> NDArray
     levels = np.empty((len(asked.depths), len(table)), np.int32)
     if not asked.depths:
         return levels
-    short = np.flatnonzero(table.shallow(asked.depths[-1]) & concerned)
+    short = table.shallow(asked.depths[-1])
+    short = short[concerned[short]]
     if len(short):
         node = int(short[0])
         location = table.locations[table.location_numbers[node]]

@@ -87,9 +87,7 @@ def _heading(plan: Plan) -> Iterator[str]:
         f"{target.partition_count:,} partitions x {asked.copies} copies "
         f"({asked.masters} master) on {target.node_count:,} nodes"
     )
-    changes = [
-        f"{kind} {_few(names)}" for kind, names in _changes(plan).items() if kind != "rebuild"
-    ]
+    changes = [f"{kind} {_few(names)}" for kind, names in _changes(plan).items()]
     if changes:
         yield f"changes: {'; '.join(changes)}"
     if not plan.work.changed.moves_data:
@@ -224,9 +222,11 @@ def _changes(plan: Plan) -> dict[str, list[str]]:
     listed: dict[str, list[str]] = {}
     if changes.add:
         listed["add"] = list(changes.add)
-    for name, kind in changes.modes.items():
-        shown = f"{name} by {changes.swap[name]}" if kind == "swap" else name
-        listed.setdefault(kind, []).append(shown)
+    for kind, names in changes.named.items():
+        if names:
+            listed[kind] = [
+                f"{name} by {changes.swap[name]}" if kind == "swap" else name for name in names
+            ]
     if changes.weights:
         listed["weights"] = [f"{name} {weight:g}" for name, weight in changes.weights.items()]
     return listed

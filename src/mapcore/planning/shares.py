@@ -39,30 +39,29 @@ def share_bounds(
 
     Complexity: linear in nodes, and k log k in the k distinct pairs of weight and `most`.
     """
-    nodes = len(weight_numbers)
-    lower, upper = np.zeros(nodes, np.int64), np.zeros(nodes, np.int64)
-    if not len(weights):
-        return lower, upper
     whole = _integers(weights)
-    positive = np.array([weight > 0 for weight in whole])[weight_numbers]
-    taking = among & positive
+    taking = among
+    if 0 in whole:
+        taking = among & np.array([weight > 0 for weight in whole])[weight_numbers]
     if isinstance(most, int):
-        caps, groups = np.array([most]), weight_numbers
+        caps, groups = [most], weight_numbers
     else:
-        caps, cap_numbers = np.unique(most, return_inverse=True)
-        groups = weight_numbers * len(caps) + cap_numbers.astype(np.int32)
-    sizes = np.bincount(groups[taking], minlength=len(whole) * len(caps))
-    used = np.flatnonzero(sizes)
+        distinct, cap_numbers = np.unique(most, return_inverse=True)
+        caps, groups = distinct.tolist(), weight_numbers * len(distinct) + cap_numbers
+    # A group is the nodes of one weight and one cap; one more is those that get nothing.
+    nothing = len(whole) * len(caps)
+    groups = groups if nothing == 1 and taking.all() else np.where(taking, groups, nothing)
+    sizes = np.bincount(groups, minlength=nothing + 1)
+    used = np.flatnonzero(sizes[:nothing]).tolist()
     floors, ceilings = _fill(
         total,
-        [whole[group // len(caps)] for group in used.tolist()],
-        [int(caps[group % len(caps)]) for group in used.tolist()],
-        sizes[used].tolist(),
+        [whole[group // len(caps)] for group in used],
+        [caps[group % len(caps)] for group in used],
+        [int(sizes[group]) for group in used],
     )
-    by_group = np.zeros((2, len(sizes)), np.int64)
+    by_group = np.zeros((2, nothing + 1), np.int64)
     by_group[:, used] = floors, ceilings
-    lower[taking], upper[taking] = by_group[:, groups[taking]]
-    return lower, upper
+    return by_group[0].take(groups), by_group[1].take(groups)
 
 
 def shares_with_fixed(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mapcore.cluster import Health, Mode
 from mapcore.planning.nodes import ACTIVE, LEAVING, MAINTENANCE
 from mapcore.states import PLACEMENT_MASK, Placement
 
@@ -192,7 +193,7 @@ def _settings_not_honoured(plan: Plan) -> Iterator[str]:
 
 def _odd_documents(plan: Plan) -> Iterator[str]:
     """What a document says that may not be meant."""
-    entry, table = plan.work.changed.entry, plan.work.start.table
+    entry = plan.work.changed.entry
     if entry.current is None and entry.target is not None:
         yield (
             "there is a target map but no current map: planned as if nothing were placed yet, "
@@ -200,8 +201,8 @@ def _odd_documents(plan: Plan) -> Iterator[str]:
         )
     red = [
         node.name
-        for number, node in table.special.items()
-        if node.health.value == "red" and table.modes[number] == ACTIVE
+        for node in plan.cluster.nodes
+        if node.health is Health.RED and node.mode is Mode.ACTIVE
     ]
     if red:
         yield (
