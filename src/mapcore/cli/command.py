@@ -21,7 +21,7 @@ WRONG_USE: Final = 2
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
-_VERBS: Final = ("diff", "validate", "show", "completion")
+_VERBS: Final = ("plan", "diff", "validate", "show", "lookup", "demo", "completion")
 
 
 class ReaderGone(Exception):  # noqa: N818 - the condition is the name

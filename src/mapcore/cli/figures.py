@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore.cluster import Cluster, Node
+from mapcore.cluster import Cluster, Mode, Node
 from mapcore.maps import PartitionMap
 from mapcore.states import Placement
 
-__all__ = ["Balance", "NodeLoads", "balance_of", "level_groups", "node_loads"]
+__all__ = ["Balance", "NodeLoads", "balance_of", "level_groups", "node_loads", "sharing_nodes"]
 
 
 class Balance(NamedTuple):
@@ -62,6 +62,13 @@ def node_loads(cluster: Cluster, held: PartitionMap) -> NodeLoads:
         return loads
 
     return NodeLoads(counted(), counted(Placement.MASTER), counted(Placement.SLAVE))
+
+
+def sharing_nodes(cluster: Cluster) -> NDArray[np.bool_]:
+    """Return a mask of the nodes that are due a share of copies: active, of a weight above 0."""
+    return np.array(
+        [node.mode is Mode.ACTIVE and node.weight > 0 for node in cluster.nodes], dtype=bool
+    )
 
 
 def level_groups(

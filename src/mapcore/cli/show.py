@@ -8,7 +8,7 @@ import click
 import msgspec
 import numpy as np
 
-from mapcore.cli.figures import balance_of, level_groups, node_loads
+from mapcore.cli.figures import balance_of, level_groups, node_loads, sharing_nodes
 from mapcore.cli.inputs import (
     Form,
     choose_form,
@@ -23,7 +23,7 @@ from mapcore.cli.inputs import (
 from mapcore.cli.rendering import Table, heading, print_json, print_table, styled
 from mapcore.cli.show_parts import show_node, show_partition
 from mapcore.cli.show_tables import show_transitions
-from mapcore.cluster import Cluster, ClusterMap, Settings
+from mapcore.cluster import SOLE_MAP, Cluster, ClusterMap, Settings
 from mapcore.health import LEVELS, MapHealth, cluster_health, map_health, node_health
 from mapcore.maps import PartitionMap
 
@@ -54,7 +54,7 @@ def show(
     transitions: bool,
     as_json: bool,
 ) -> None:
-    """Show nodes, zones, balance, health and settings of DOC.
+    """Show nodes, zones, balance, health and settings.
 
     Without --map all maps are shown; of each the current one, or the target where there is no
     other.
@@ -109,7 +109,7 @@ def _print_summary(cluster: Cluster) -> None:
 def _print_map(
     cluster: Cluster, name: str, entry: ClusterMap, chosen: tuple[Form, PartitionMap] | None
 ) -> None:
-    title = "map" if cluster.is_short_form else f"map {name}"
+    title = "map" if name == SOLE_MAP else f"map {name}"
     heading(title)
     for setting, value in _settings_dict(entry.settings).items():
         if value not in (None, {}, []):
@@ -127,12 +127,13 @@ def _print_map(
     click.echo(f"health: {styled(health.overall.value, fg=health.overall.value)} ({counts})")
     _print_unwell(held, health)
     loads = node_loads(cluster, held)
-    click.echo(f"copies: {balance_of(loads.copies)}")
-    click.echo(f"masters: {balance_of(loads.masters)}")
+    sharing = sharing_nodes(cluster)
+    click.echo(f"copies: {balance_of(loads.copies[sharing])}")
+    click.echo(f"masters: {balance_of(loads.masters[sharing])}")
     for level, groups in level_groups(cluster.nodes, entry.settings.levels).items():
         table = Table([level, "nodes", "weight", "copies", "masters", "fewest", "most"])
         for value, numbers in groups.items():
-            balance = balance_of(loads.copies[numbers])
+            balance = balance_of(loads.copies[[n for n in numbers if sharing[n]]])
             weight = float(sum(cluster.nodes[number].weight for number in numbers))
             table.add(
                 value,
@@ -231,6 +232,7 @@ def _to_dict(
         }
         for number, node in enumerate(cluster.nodes)
     }
+    sharing = sharing_nodes(cluster)
     described: dict[str, dict[str, Any]] = {}
     for name, entry in maps.items():
         described[name] = {"settings": _settings_dict(entry.settings)}
@@ -250,8 +252,8 @@ def _to_dict(
                 **{level.value: count for level, count in health.counts.items()},
             },
             "balance": {
-                "copies": balance_of(counted.copies).to_dict(),
-                "masters": balance_of(counted.masters).to_dict(),
+                "copies": balance_of(counted.copies[sharing]).to_dict(),
+                "masters": balance_of(counted.masters[sharing]).to_dict(),
             },
             "levels": {
                 level: {

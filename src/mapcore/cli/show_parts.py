@@ -10,7 +10,7 @@ import numpy as np
 
 from mapcore.cli.inputs import Form, choose_form, choose_map, fail
 from mapcore.cli.rendering import Table, heading, print_json, print_table, styled
-from mapcore.cluster import Cluster
+from mapcore.cluster import SOLE_MAP, Cluster
 from mapcore.health import map_health, node_health
 from mapcore.keys import RangeKeys
 from mapcore.maps import PartitionMap
@@ -58,7 +58,7 @@ def show_partition(
             }
         )
         return
-    of_map = "" if cluster.is_short_form else f" of map {name}"
+    of_map = "" if name == SOLE_MAP else f" of map {name}"
     click.echo(f"partition {partition}{of_map}, {form}")
     level = health.of(number).value
     click.echo("health: " + health.describe(number).replace(level, styled(level, fg=level), 1))
@@ -129,7 +129,7 @@ def show_node(
     counts = ", ".join(f"{count:,} {label}" for label, count in by_state.items())
     click.echo(f"copies: {len(copies):,}" + (f" ({counts})" if counts else ""))
     heading("copies")
-    shows_map = not cluster.is_short_form
+    shows_map = list(chosen) != [SOLE_MAP]
     print_table(
         Table(
             [*["map"] * shows_map, "partition", "state"],

@@ -1,0 +1,186 @@
+"""`mapcore plan`: the next map of a cluster, and what it costs to get there."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, Final
+
+import click
+
+import mapcore
+from mapcore.cli.inputs import (
+    document_argument,
+    fail,
+    json_option,
+    map_option,
+    name_completion,
+    read_cluster,
+)
+from mapcore.cli.progress import progress
+from mapcore.cli.rendering import print_json
+from mapcore.errors import PlanError
+
+__all__ = ["plan"]
+
+STDOUT: Final = "-"
+SHORT_OF_SETTINGS: Final = 1
+
+_node_names = name_completion("node")
+
+
+class Pairs(click.ParamType[tuple[str, Any]]):
+    """A name and a value with a separator between, as in `OLD=NEW`."""
+
+    name = "pair"
+
+    def __init__(
+        self, separator: str, value: type = str, *, is_value_optional: bool = False
+    ) -> None:
+        self.separator = separator
+        self.value = value
+        self.is_value_optional = is_value_optional
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Any]:
+        """Split at the last separator."""
+        name, found, rest = value.rpartition(self.separator)
+        if not found and self.is_value_optional:
+            name, rest = rest, ""
+        elif not found or not name or (not rest and not self.is_value_optional):
+            self.fail(f"found {value!r}, expected {param.metavar if param else 'a pair'}.")
+        try:
+            return name, self.value(rest)
+        except ValueError:
+            self.fail(f"found {rest!r}, expected a number.")
+
+
+@click.command()
+@document_argument()
+@click.option(
+    "--add",
+    metavar="NODE[@LOCATION]",
+    type=Pairs("@", is_value_optional=True),
+    multiple=True,
+    help="Add a node; end a name that holds an @ with one (user@host@).",
+)
+@click.option(
+    "--remove",
+    metavar="NODE",
+    multiple=True,
+    shell_complete=_node_names,
+    help="Have a node give up all its copies.",
+)
+@click.option(
+    "--swap",
+    metavar="OLD=NEW",
+    type=Pairs("="),
+    multiple=True,
+    help="Give a new node exactly what an old one had.",
+)
+@click.option(
+    "--maintain",
+    metavar="NODE",
+    multiple=True,
+    shell_complete=_node_names,
+    help="Have a node hand over its masters and keep its copies.",
+)
+@click.option(
+    "--fail",
+    "failed",
+    metavar="NODE",
+    multiple=True,
+    shell_complete=_node_names,
+    help="Have other copies take over from a node that is lost.",
+)
+@click.option(
+    "--activate",
+    metavar="NODE",
+    multiple=True,
+    shell_complete=_node_names,
+    help="Bring a node back from maintenance or failure.",
+)
+@click.option(
+    "--weight",
+    "weights",
+    metavar="NODE=W",
+    type=Pairs("=", float),
+    multiple=True,
+    help="Change the weight of a node.",
+)
+@click.option("--rebuild", is_flag=True, help="Restore and balance copies, whatever else is asked.")
+@map_option
+@click.option(
+    "-o",
+    "--output",
+    metavar="TARGET",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write the document with the target map to a file, or with - to standard output.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 if the plan falls short of the settings.")
+@json_option
+@click.pass_context
+def plan(
+    ctx: click.Context,
+    doc: str,
+    add: Sequence[tuple[str, str]],
+    remove: Sequence[str],
+    swap: Sequence[tuple[str, str]],
+    maintain: Sequence[str],
+    failed: Sequence[str],
+    activate: Sequence[str],
+    weights: Sequence[tuple[str, float]],
+    rebuild: bool,
+    map_name: str | None,
+    output: str | None,
+    strict: bool,
+    as_json: bool,
+) -> None:
+    """Plan the next map, and say what it costs.
+
+    Without changes, puts the map in order: the copies that the settings ask for, spread and
+    balanced. The document gets the plan as its target map; the current map stays.
+
+    Options that name nodes may be given several times. With -o - the report goes to standard
+    error.
+
+    Exit status: 0 planned, 1 with --strict if the plan falls short of the settings, 2 what was
+    asked cannot be planned.
+    """
+    if as_json and output == STDOUT:
+        raise click.UsageError("--json and -o - both print to standard output.")
+    cluster = read_cluster(doc)
+    with progress("planning"):
+        try:
+            planned = mapcore.plan(
+                cluster,
+                map=map_name,
+                add=dict(add),
+                remove=remove,
+                swap=dict(swap),
+                maintain=maintain,
+                fail=failed,
+                activate=activate,
+                weights=dict(weights),
+                rebuild=rebuild,
+            )
+        except PlanError as error:
+            fail(doc, str(error))
+        text: Any = planned.to_dict() if as_json else planned.report()
+    if output is not None:
+        with progress(f"writing {output}"):
+            _write(planned.cluster, output)
+    if as_json:
+        print_json(text)
+    else:
+        click.echo(text, file=sys.stderr if output == STDOUT else None)
+    ctx.exit(SHORT_OF_SETTINGS if strict and planned.warnings else 0)
+
+
+def _write(cluster: mapcore.Cluster, output: str) -> None:
+    if output == STDOUT:
+        sys.stdout.buffer.write(mapcore.dumps(cluster))
+        sys.stdout.buffer.flush()
+    else:
+        mapcore.save(cluster, output)

@@ -1,0 +1,153 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mapcore
+from mapcore.cluster import Mode
+from tests.cli.conftest import Run, Write
+from tests.cli.documents import COUCHBASE, one_map, two_maps
+
+
+def planned(run: Run, tmp_path: Path, *arguments: str) -> mapcore.Cluster:
+    """Return the cluster that `plan` writes."""
+    path = tmp_path / "next.json"
+    result = run("plan", *arguments, "-o", str(path))
+    assert result.exit_code == 0, result.stderr
+    return mapcore.load(path)
+
+
+def held_by(cluster: mapcore.Cluster, node: str) -> int:
+    assert cluster.target is not None
+    return int(cluster.target.loads()[cluster.target.nodes.number(node)])
+
+
+def test_the_report_says_what_the_plan_costs(run: Run) -> None:
+    result = run("plan", COUCHBASE, "--remove", "kv-03")
+    assert result.exit_code == 0
+    assert "remove kv-03" in result.stdout
+    assert "moves" in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_the_document_with_the_target_is_written(run: Run, tmp_path: Path) -> None:
+    arguments = (COUCHBASE, "--add", "kv-50@group-1", "--remove", "kv-03")
+    cluster = planned(run, tmp_path, *arguments)
+    assert cluster.node("kv-50").location == "group-1"
+    assert held_by(cluster, "kv-03") == 0
+    assert held_by(cluster, "kv-50") > 0
+    current = mapcore.load(COUCHBASE).current
+    assert cluster.current is not None
+    assert current is not None
+    assert not mapcore.diff(cluster.current, current)
+
+
+def test_the_written_plan_is_what_diff_shows(run: Run, tmp_path: Path) -> None:
+    path = str(tmp_path / "next.json")
+    report = json.loads(run("plan", COUCHBASE, "--remove", "kv-03", "--json", "-o", path).stdout)
+    read = json.loads(run("diff", COUCHBASE, path, "--json").stdout)
+    assert read["counts"]["moves"] == len(report["moves"])
+    assert read == json.loads(run("diff", path, "--json").stdout) | {"before": read["before"]}
+
+
+def test_the_document_goes_to_standard_output_and_the_report_to_standard_error(
+    run: Run,
+) -> None:
+    result = run("plan", COUCHBASE, "--maintain", "kv-00", "-o", "-")
+    assert result.exit_code == 0
+    assert mapcore.loads(result.stdout).node("kv-00").mode is Mode.MAINTENANCE
+    assert "maintain kv-00" in result.stderr
+    clash = run("plan", COUCHBASE, "-o", "-", "--json")
+    assert clash.exit_code == 2
+    assert "both print to standard output" in clash.stderr
+
+
+def test_a_plan_reads_a_plan_from_standard_input(run: Run) -> None:
+    first = run("plan", COUCHBASE, "--remove", "kv-03", "-o", "-")
+    second = run("plan", "-", "--json", stdin=first.stdout)
+    assert second.exit_code == 0
+    assert json.loads(second.stdout)["nodes"] == 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "check"),
+    [
+        (["--swap", "kv-03=kv-50"], lambda c: c.node("kv-50").location == "group-1"),
+        (["--fail", "kv-03"], lambda c: c.node("kv-03").mode is Mode.GONE),
+        (["--fail", "kv-03", "--rebuild"], lambda c: held_by(c, "kv-03") == 0),
+        (["--weight", "kv-03=0.5"], lambda c: c.node("kv-03").weight == 0.5),
+        (["--add", "a@b@group-2"], lambda c: c.node("a@b").location == "group-2"),
+        (["--add", "x@group-1", "--add", "y@group-1"], lambda c: len(c.nodes) == 52),
+    ],
+)
+def test_each_change_reaches_the_planner(
+    run: Run, tmp_path: Path, arguments: list[str], check: Any
+) -> None:
+    assert check(planned(run, tmp_path, COUCHBASE, *arguments))
+
+
+@pytest.mark.parametrize(("argument", "name"), [("plain", "plain"), ("user@host@", "user@host")])
+def test_a_node_may_be_added_without_a_location(
+    run: Run, write: Write, tmp_path: Path, argument: str, name: str
+) -> None:
+    path = write(two_maps())
+    added = planned(run, tmp_path, path, "--map", "logs", "--add", argument).node(name)
+    assert added.location == ""
+
+
+def test_a_node_comes_back_from_maintenance(run: Run, tmp_path: Path) -> None:
+    path = str(tmp_path / "maintained.json")
+    assert run("plan", COUCHBASE, "--maintain", "kv-00", "-o", path).exit_code == 0
+    assert planned(run, tmp_path, path, "--activate", "kv-00").node("kv-00").mode is Mode.ACTIVE
+
+
+def test_one_of_several_maps_is_planned_by_name(run: Run, write: Write, tmp_path: Path) -> None:
+    path = write(two_maps())
+    cluster = planned(run, tmp_path, path, "--map", "logs")
+    assert cluster.map("logs").target is not None
+    result = run("plan", path)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"mapcore: {path}: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--swap", "kv-03"], "found 'kv-03', expected OLD=NEW"),
+        (["--swap", "kv-03="], "expected OLD=NEW"),
+        (["--weight", "kv-03=much"], "found 'much', expected a number"),
+        (["--weight", "kv-03"], "expected NODE=W"),
+        (["--add", "@group-1"], "expected NODE[@LOCATION]"),
+        (["--remove", "kv-99"], "kv-99"),
+        (["--add", "kv-03"], "kv-03"),
+        (["--remove", "kv-03", "--maintain", "kv-03"], "in both"),
+        (["-o", "/nonexistent/x.json"], "/nonexistent"),
+    ],
+)
+def test_what_cannot_be_planned_is_said_and_exits_with_2(
+    run: Run, arguments: list[str], message: str
+) -> None:
+    result = run("plan", COUCHBASE, *arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_a_failed_plan_writes_nothing(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "next.json"
+    path.write_text("before")
+    assert run("plan", COUCHBASE, "--remove", "kv-99", "-o", str(path)).exit_code == 2
+    assert path.read_text() == "before"
+
+
+def test_a_plan_that_falls_short_says_so_and_fails_if_strict(run: Run, write: Write) -> None:
+    document = one_map()
+    document["settings"]["constraints"]["slave"] = 9
+    path = write(document)
+    assert run("plan", path).exit_code == 0
+    result = run("plan", path, "--strict", "--json")
+    assert result.exit_code == 1
+    assert json.loads(result.stdout)["warnings"]
