@@ -1,9 +1,12 @@
-// The nodes' side of the flow: how many masters a node has, and what one more or one less costs.
+// The nodes' side of the flow: how many masters a node has, and how many it should have at a price.
 //
-// A node pays the squared distance of its load from [lower, upper]. That is convex, so its slopes
-// rise with the load, and a price p at the node supports a load if left slope <= p <= right slope.
+// A node pays the squared distance of its load from [lower, upper]. That is convex: the slopes, what
+// the last master costs (left) and what one more would cost (right), rise with the load. At price p
+// the loads with left slope <= p <= right slope are best; they form the interval [least, most].
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -16,42 +19,50 @@ using Price = std::int64_t;
 constexpr Price UNREACHABLE = std::numeric_limits<Price>::max() / 4;
 
 struct Node {
+    Price price;
     std::int32_t load;
     std::int32_t lower;
     std::int32_t upper;
-    std::int32_t offers;  // copies that the start may still choose, or where the index begins
+    std::uint32_t seen;  // what came here last; its meaning belongs to who looks
 };
 
 class Nodes {
 public:
-    Nodes(std::size_t count, int imbalance_bits)
-        : table(count), price(count, 0), imbalance_bits_(imbalance_bits) {}
+    Nodes(std::size_t count, int imbalance_bits) : table_(count), imbalance_bits_(imbalance_bits) {}
 
-    std::size_t size() const { return table.size(); }
+    std::int32_t size() const { return static_cast<std::int32_t>(table_.size()); }
+    Node &operator[](std::int32_t n) { return table_[static_cast<std::size_t>(n)]; }
+    const Node &operator[](std::int32_t n) const { return table_[static_cast<std::size_t>(n)]; }
 
-    // What the last master of a node costs.
     Price left_slope(const Node &node) const {
         if (node.load > node.upper) return units(2 * Price{node.load - node.upper} - 1);
         if (node.load > node.lower) return 0;
         return node.load > 0 ? -units(2 * Price{node.lower - node.load} + 1) : -UNREACHABLE;
     }
 
-    // What one master more would cost.
     Price right_slope(const Node &node) const {
         if (node.load >= node.upper) return units(2 * Price{node.load - node.upper} + 1);
         if (node.load >= node.lower) return 0;
         return -units(2 * Price{node.lower - node.load} - 1);
     }
 
-    bool has_too_many(std::int32_t n) const { return price[n] < left_slope(table[n]); }
-    bool has_too_few(std::int32_t n) const { return price[n] > right_slope(table[n]); }
+    std::int32_t most(const Node &node) const {
+        if (node.price == 0) return node.upper;
+        if (node.price > 0) return node.upper + halved((node.price >> imbalance_bits_) + 1);
+        return std::max(node.lower - halved(-(node.price >> imbalance_bits_)), 0);
+    }
 
-    std::vector<Node> table;
-    std::vector<Price> price;
+    std::int32_t least(const Node &node) const {
+        if (node.price == 0) return node.lower;
+        if (node.price > 0) return node.upper + halved(-(-node.price >> imbalance_bits_));
+        return std::max(node.lower - halved((-node.price >> imbalance_bits_) + 1), 0);
+    }
 
 private:
     Price units(Price imbalance) const { return imbalance * (Price{1} << imbalance_bits_); }
+    static std::int32_t halved(Price slope) { return static_cast<std::int32_t>(slope / 2); }
 
+    std::vector<Node> table_;
     int imbalance_bits_;
 };
 

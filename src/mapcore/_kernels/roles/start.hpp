@@ -9,7 +9,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "rows.hpp"
+#include "index.hpp"
+#include "interrupt.hpp"
 
 namespace mapcore::roles {
 
@@ -28,9 +29,9 @@ struct Given {
 class Membership {
 public:
     Membership(const std::int32_t *lists, std::size_t width, std::size_t row_width,
-               std::size_t node_count)
+               std::int32_t node_count)
         : lists_(lists), width_(width) {
-        if (width * row_width > 64) row_of_.assign(node_count, 0);
+        if (width * row_width > 64) row_of_.assign(static_cast<std::size_t>(node_count), 0);
     }
 
     void enter(std::size_t p) {
@@ -59,21 +60,29 @@ private:
 
 class Start {
 public:
-    Start(const Given &given, Rows &rows, Nodes &nodes) : given_(given), rows_(rows), nodes_(nodes) {}
+    Start(const Given &given, Rows &rows, Nodes &nodes, LooseRows &loose, Clock &clock)
+        : given_(given),
+          rows_(rows),
+          nodes_(nodes),
+          loose_(loose),
+          clock_(clock),
+          chances_(static_cast<std::size_t>(nodes.size()), 0) {}
 
     // Returns the masters asked for that no copy can be.
     std::int64_t run() {
+        const bool is_plain = !given_.preferred && given_.current_width == 1;
         Membership current(given_.current, given_.current_width, rows_.width, nodes_.size());
-        Membership preferred(given_.preferred, given_.preferred ? given_.preferred_width : 0,
-                             rows_.width, nodes_.size());
-        std::int64_t missing = 0;
+        Membership preferred(given_.preferred, given_.preferred_width, rows_.width, nodes_.size());
         for (std::size_t p = 0; p < rows_.count; p++) {
+            if (p % BLOCK == 0) clock_.work(BLOCK);
+            if (is_plain && given_.asked[p] == 1 && keep_only_master(p)) continue;
             current.enter(p);
             if (given_.preferred) preferred.enter(p);
-            missing += fill(p, current, preferred);
+            fill(p, current, preferred);
         }
+        set_goal();
         for (const Open &open : open_) decide(open);
-        return missing;
+        return missing_;
     }
 
 private:
@@ -90,27 +99,45 @@ private:
         return (slot & (CURRENT | PREFERRED | FIXED)) == kind;
     }
 
-    std::int32_t fill(std::size_t p, const Membership &current, const Membership &preferred) {
-        Slot *row = rows_.row(p);
+    Slot word(std::int32_t n) const {
+        return n < 0 ? FIXED : static_cast<Slot>(n) << FLAG_BITS | (given_.may_lead[n] ? 0 : FIXED);
+    }
+
+    // The common case: one master is asked for, and that of now has a copy that may lead.
+    bool keep_only_master(std::size_t p) {
+        const std::int32_t *placed = given_.placed + p * rows_.width;
+        const std::int32_t master = given_.current[p];
+        if (master < 0 || master >= nodes_.size() || !given_.may_lead[master]) return false;
+        Slot *row = rows_[p];
+        bool is_held = false;
+        for (std::size_t s = 0; s < rows_.width; s++) {
+            const bool is_master = placed[s] == master;
+            row[s] = word(placed[s]) | (is_master ? MASTER | CURRENT | PREFERRED : 0) |
+                     (given_.keep_current ? FIXED : 0);
+            is_held |= is_master;
+        }
+        if (is_held) nodes_[master].load++;
+        return is_held;
+    }
+
+    void fill(std::size_t p, const Membership &current, const Membership &preferred) {
+        Slot *row = rows_[p];
         const std::int32_t *placed = given_.placed + p * rows_.width;
         std::int32_t counts[4] = {0, 0, 0, 0}, able = 0;
-        for (std::size_t i = 0; i < rows_.width; i++) {
-            const std::int32_t n = placed[i];
-            if (n < 0 || !given_.may_lead[n]) {
-                row[i] = (n < 0 ? 0 : static_cast<Slot>(n) << FLAG_BITS) | FIXED;
-                continue;
-            }
-            const bool is_current = current.has(n);
-            const bool is_preferred = given_.preferred ? preferred.has(n) : is_current;
-            row[i] = static_cast<Slot>(n) << FLAG_BITS | (is_current ? CURRENT : 0) |
-                     (is_preferred ? PREFERRED : 0);
+        for (std::size_t s = 0; s < rows_.width; s++) {
+            row[s] = word(placed[s]);
+            if (row[s] & FIXED) continue;
+            const bool is_current = current.has(placed[s]);
+            const bool is_preferred = given_.preferred ? preferred.has(placed[s]) : is_current;
+            row[s] |= (is_current ? CURRENT : 0) | (is_preferred ? PREFERRED : 0);
             counts[(is_current ? 0 : 2) + (is_preferred ? 0 : 1)]++;
             able++;
         }
         const std::int32_t asked = std::max(given_.asked[p], 0);
         std::int32_t wanted = std::min(asked, able);
+        missing_ += asked - wanted;
         const bool current_suffice = counts[0] + counts[1] >= wanted;
-        for (int k = 0; k < 4 && wanted > 0; k++) {
+        for (std::size_t k = 0; k < 4 && wanted > 0; k++) {
             if (counts[k] > wanted)
                 leave_open(p, wanted, KINDS[k]);
             else if (counts[k] > 0)
@@ -118,61 +145,82 @@ private:
             wanted -= std::min(wanted, counts[k]);
         }
         if (given_.keep_current) fix(row, current_suffice ? 0 : CURRENT);
-        return std::max(asked - able, 0);
     }
 
     void choose_all(Slot *row, Slot kind) {
-        for (std::size_t i = 0; i < rows_.width; i++)
-            if (is_kind(row[i], kind)) choose(row[i]);
+        for (std::size_t s = 0; s < rows_.width; s++)
+            if (is_kind(row[s], kind)) choose(row[s]);
     }
 
     void choose(Slot &slot) {
         slot |= MASTER;
-        nodes_.table[node_of(slot)].load++;
+        nodes_[node_of(slot)].load++;
     }
 
     void leave_open(std::size_t p, std::int32_t wanted, Slot kind) {
         open_.push_back({static_cast<std::uint32_t>(p), wanted, kind});
-        const Slot *row = rows_.row(p);
-        for (std::size_t i = 0; i < rows_.width; i++)
-            if (is_kind(row[i], kind)) nodes_.table[node_of(row[i])].offers++;
+        const Slot *row = rows_[p];
+        for (std::size_t s = 0; s < rows_.width; s++)
+            if (is_kind(row[s], kind)) chances_[node_of(row[s])]++;
     }
 
+    // Copies whose role may not change: those of now, or all others where those of now suffice.
     void fix(Slot *row, Slot current) {
-        for (std::size_t i = 0; i < rows_.width; i++)
-            if ((row[i] & CURRENT) == current) row[i] |= FIXED;
+        for (std::size_t s = 0; s < rows_.width; s++)
+            if ((row[s] & CURRENT) == current) row[s] |= FIXED;
+    }
+
+    // How far between lower and upper the nodes have to come for all masters to find a place.
+    void set_goal() {
+        std::int64_t room = 0, lacking = 0;
+        for (const Open &open : open_) lacking += open.wanted;
+        for (std::int32_t n = 0; n < nodes_.size(); n++) {
+            room += nodes_[n].upper - nodes_[n].lower;
+            lacking += nodes_[n].load - nodes_[n].lower;
+        }
+        goal_ = std::clamp(room > 0 ? lacking * WHOLE / room : 0, std::int64_t{0}, WHOLE);
     }
 
     void decide(const Open &open) {
-        Slot *row = rows_.row(open.row);
+        Slot *row = rows_[open.row];
+        clock_.work(1);
         for (std::int32_t w = 0; w < open.wanted; w++) {
             Slot *best = nullptr;
-            for (std::size_t i = 0; i < rows_.width; i++)
-                if (is_kind(row[i], open.kind) && !(row[i] & MASTER) &&
-                    (!best || needs_more(table(row[i]), table(*best))))
-                    best = row + i;
+            for (std::size_t s = 0; s < rows_.width; s++)
+                if (is_kind(row[s], open.kind) && !(row[s] & MASTER) &&
+                    (!best || needs_more(node_of(row[s]), node_of(*best))))
+                    best = row + s;
             choose(*best);
         }
-        for (std::size_t i = 0; i < rows_.width; i++)
-            if (is_kind(row[i], open.kind)) table(row[i]).offers--;
+        for (std::size_t s = 0; s < rows_.width; s++)
+            if (is_kind(row[s], open.kind)) chances_[node_of(row[s])]--;
+        loose_.add(open.row);
     }
 
-    Node &table(Slot slot) { return nodes_.table[node_of(slot)]; }
-
-    // Whether a needs a master more than b: below its share, then with room, then the least over.
-    static bool needs_more(const Node &a, const Node &b) {
-        const bool a_lacks = a.load < a.lower, b_lacks = b.load < b.lower;
-        if (a_lacks != b_lacks) return a_lacks;
-        const std::int64_t a_room = a_lacks ? a.lower - a.load : std::int64_t{a.upper} - a.load;
-        const std::int64_t b_room = b_lacks ? b.lower - b.load : std::int64_t{b.upper} - b.load;
-        if (a_room > 0 && b_room > 0) return a_room * b.offers > b_room * a.offers;
-        return a_room > b_room;
+    // What a node lacks, in parts of WHOLE.
+    std::int64_t lack(std::int32_t n) const {
+        const Node &node = nodes_[n];
+        return (node.lower - node.load) * WHOLE + (node.upper - node.lower) * goal_;
     }
+
+    bool needs_more(std::int32_t a, std::int32_t b) const {
+        const std::int64_t a_lacks = lack(a), b_lacks = lack(b);
+        if (a_lacks > 0 && b_lacks > 0) return a_lacks * chances_[b] > b_lacks * chances_[a];
+        return a_lacks > b_lacks;
+    }
+
+    static constexpr std::int64_t WHOLE = 1 << 10;
+    static constexpr std::size_t BLOCK = 1 << 14;
 
     const Given &given_;
     Rows &rows_;
     Nodes &nodes_;
+    LooseRows &loose_;
+    Clock &clock_;
+    std::int64_t missing_ = 0;
+    std::int64_t goal_ = 0;  // in parts of WHOLE
     std::vector<Open> open_;
+    std::vector<std::int32_t> chances_;  // open rows from which a node may still get a master
 };
 
 }  // namespace mapcore::roles

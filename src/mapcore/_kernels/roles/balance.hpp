@@ -1,0 +1,192 @@
+// Balancing: exchanges along tight paths, and a change of prices where no tight path is left.
+// (The primal-dual method for minimum-cost flow, Ford and Fulkerson 1957. Many paths are sought
+// between two changes of prices, in rounds that enter a node at most once, as Pothen and Fan 1990
+// do for matchings.)
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <queue>
+#include <utility>
+#include <vector>
+
+#include "exchanges.hpp"
+
+namespace mapcore::roles {
+
+template <Direction D>
+class Balance {
+public:
+    Balance(Rows &rows, Nodes &nodes, LooseRows &loose, RowIndex &all, Clock &clock)
+        : nodes_(nodes),
+          exchanges_(rows, nodes, loose, all, clock),
+          came_from_(static_cast<std::size_t>(nodes.size())),
+          came_by_(static_cast<std::size_t>(nodes.size())),
+          distance_(static_cast<std::size_t>(nodes.size())) {
+        for (std::int32_t n = 0; n < nodes_.size(); n++) nodes_[n].seen = 0;
+    }
+
+    void run() {
+        for (std::int32_t n = 0; n < nodes_.size(); n++)
+            if (surplus(n) > 0) origins_.push_back(n);
+        while (!origins_.empty()) {
+            exhaust(&Balance::exchange_with_the_opposite);
+            exhaust(&Balance::exchange_directly);
+            round_ = search_ + 1;
+            while (exhaust(&Balance::exchange_by_paths)) round_ = search_ + 1;
+            if (!origins_.empty()) reprice();
+        }
+    }
+
+private:
+    std::int32_t surplus(std::int32_t n) const { return exchanges_.surplus(nodes_[n]); }
+
+    // Tries a way to exchange on every node with a surplus; returns whether anything was exchanged.
+    bool exhaust(bool (Balance::*exchange)(std::int32_t)) {
+        std::size_t left = 0;
+        bool any = false;
+        for (const std::int32_t n : origins_) {
+            if (surplus(n) > 0) any |= (this->*exchange)(n);
+            if (surplus(n) > 0) origins_[left++] = n;
+        }
+        origins_.resize(left);
+        return any;
+    }
+
+    // With nodes that have too few where this one has too many: that is two steps in one.
+    bool exchange_with_the_opposite(std::int32_t origin) {
+        return exchange_with(origin, [](Price to_room) { return to_room < 0; });
+    }
+
+    bool exchange_directly(std::int32_t origin) {
+        return exchange_with(origin, [](Price to_room) { return to_room <= 0; });
+    }
+
+    template <class IsEnd>
+    bool exchange_with(std::int32_t origin, IsEnd is_end) {
+        const std::int32_t before = surplus(origin);
+        if (nodes_[origin].seen != DEAD)
+            exchanges_.each(origin, 0, [&](std::uint32_t row, std::int32_t other, Price) {
+                if (!is_end(exchanges_.to_room(nodes_[other]))) return false;
+                exchanges_.exchange(row, origin, other);
+                nodes_[origin].load -= exchanges_.UNIT;
+                nodes_[other].load += exchanges_.UNIT;
+                return surplus(origin) <= 0;
+            });
+        return surplus(origin) < before;
+    }
+
+    bool exchange_by_paths(std::int32_t origin) {
+        bool any = false;
+        while (surplus(origin) > 0 && exchange_by_path(origin)) any = true;
+        return any;
+    }
+
+    // Exchanges along a shortest tight path through nodes that this round did not enter yet. If
+    // there is none, and no node of this round was in the way, there is none at these prices.
+    bool exchange_by_path(std::int32_t origin) {
+        if (nodes_[origin].seen == DEAD) return false;
+        search_++;
+        bool is_blocked = false;
+        std::int32_t end = NONE;
+        reached_.assign(1, origin);
+        nodes_[origin].seen = search_;
+        std::size_t head = 0;
+        for (; head < reached_.size() && end == NONE; head++) {
+            const std::int32_t from = reached_[head];
+            exchanges_.each(from, 0, [&](std::uint32_t row, std::int32_t to, Price) {
+                Node &node = nodes_[to];
+                if (node.seen >= round_) {
+                    is_blocked |= node.seen < search_;
+                    return false;
+                }
+                node.seen = search_;
+                came_from_[to] = from;
+                came_by_[to] = row;
+                reached_.push_back(to);
+                if (exchanges_.to_room(node) > 0) return false;
+                end = to;
+                return true;
+            });
+        }
+        if (end == NONE) {
+            if (!is_blocked) bury();
+            return false;
+        }
+        for (; head < reached_.size(); head++) nodes_[reached_[head]].seen = 0;
+        exchange_along(origin, end);
+        return true;
+    }
+
+    void bury() {
+        for (const std::int32_t n : reached_) nodes_[n].seen = DEAD;
+        dead_.insert(dead_.end(), reached_.begin(), reached_.end());
+    }
+
+    void exchange_along(std::int32_t origin, std::int32_t end) {
+        for (std::int32_t to = end; to != origin; to = came_from_[to])
+            exchanges_.exchange(came_by_[to], came_from_[to], to);
+        nodes_[origin].load -= exchanges_.UNIT;
+        nodes_[end].load += exchanges_.UNIT;
+    }
+
+    // Moves the prices of all nodes that those with a surplus reach, as far as the next tight path
+    // or the relief of one of them asks, by Dijkstra's algorithm on reduced costs.
+    void reprice() {
+        using Entry = std::pair<Price, std::int32_t>;
+        std::priority_queue<Entry, std::vector<Entry>, std::greater<Entry>> heap;
+        Price nearest = UNREACHABLE;
+        reached_ = dead_;
+        search_++;
+        const auto settle = [&](std::int32_t n, Price distance) {
+            const auto relax = [&](std::uint32_t, std::int32_t to, Price reduced) {
+                Node &node = nodes_[to];
+                const Price reached = distance + reduced;
+                if (node.seen == DEAD || reached >= nearest) return false;
+                if (node.seen == search_ && reached >= distance_[to]) return false;
+                if (node.seen != search_) reached_.push_back(to);
+                node.seen = search_;
+                distance_[to] = reached;
+                nearest = std::min(nearest, reached + std::max<Price>(exchanges_.to_room(node), 0));
+                heap.push({reached, to});
+                return false;
+            };
+            exchanges_.each(n, nearest - distance - 1, relax);
+        };
+        for (const std::int32_t n : dead_) {
+            const Node &node = nodes_[n];
+            nearest = std::min(nearest, surplus(n) > 0 ? exchanges_.to_relief(node)
+                                                       : exchanges_.to_room(node));
+            distance_[n] = 0;
+        }
+        for (std::size_t i = 0; i < dead_.size() && nearest > 1; i++) settle(dead_[i], 0);
+        while (!heap.empty() && heap.top().first < nearest) {
+            const auto [distance, n] = heap.top();
+            heap.pop();
+            if (distance == distance_[n]) settle(n, distance);
+        }
+        for (const std::int32_t n : reached_)
+            nodes_[n].price += std::max<Price>(nearest - distance_[n], 0) * exchanges_.UNIT;
+        for (const std::int32_t n : dead_) nodes_[n].seen = 0;
+        dead_.clear();
+        exchanges_.index();
+    }
+
+    static constexpr std::uint32_t DEAD = std::numeric_limits<std::uint32_t>::max();
+    static constexpr std::int32_t NONE = -1;
+
+    Nodes &nodes_;
+    Exchanges<D> exchanges_;
+    std::uint32_t search_ = 0;
+    std::uint32_t round_ = 1;            // the first search of the round
+    std::vector<std::int32_t> origins_;  // nodes with a surplus
+    std::vector<std::int32_t> reached_;
+    std::vector<std::int32_t> dead_;  // reached in vain at these prices
+    std::vector<std::int32_t> came_from_;
+    std::vector<std::uint32_t> came_by_;
+    std::vector<Price> distance_;
+};
+
+}  // namespace mapcore::roles

@@ -1,0 +1,117 @@
+// From a node to the rows in which it has a copy whose role may change.
+//
+// A row is rigid while its masters are the cheapest copies and no other copy is as cheap: an
+// exchange in it costs at least one. All other rows are loose. At equal prices only exchanges in
+// loose rows are free, and they are few: they have an index of their own, and the index of all rows
+// is built when a search first needs a rigid one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "rows.hpp"
+
+namespace mapcore::roles {
+
+struct Span {
+    const std::uint32_t *begin;
+    const std::uint32_t *end;
+};
+
+class RowIndex {
+public:
+    explicit RowIndex(std::int32_t node_count) : begin_(static_cast<std::size_t>(node_count) + 2) {}
+
+    // number(i) is the i-th of `count` rows, ascending or not.
+    template <class Number>
+    void build(const Rows &rows, std::size_t count, Number number) {
+        std::fill(begin_.begin(), begin_.end(), 0);
+        each_slot(rows, count, number,
+                  [&](std::uint32_t, std::int32_t n) { begin_[static_cast<std::size_t>(n) + 2]++; });
+        for (std::size_t n = 2; n < begin_.size(); n++) begin_[n] += begin_[n - 1];
+        rows_.reset(new std::uint32_t[begin_.back()]);
+        each_slot(rows, count, number, [&](std::uint32_t p, std::int32_t n) {
+            rows_[begin_[static_cast<std::size_t>(n) + 1]++] = p;
+        });
+    }
+
+    bool is_built() const { return rows_ != nullptr; }
+
+    Span of(std::int32_t node) const {
+        const auto n = static_cast<std::size_t>(node);
+        return {rows_.get() + begin_[n], rows_.get() + begin_[n + 1]};
+    }
+
+private:
+    template <class Number, class Visit>
+    static void each_slot(const Rows &rows, std::size_t count, Number number, Visit visit) {
+        for (std::size_t i = 0; i < count; i++) {
+            const std::uint32_t p = number(i);
+            const Slot *row = rows[p];
+            for (std::size_t s = 0; s < rows.width; s++)
+                if (!(row[s] & FIXED)) visit(p, node_of(row[s]));
+        }
+    }
+
+    std::vector<std::size_t> begin_;  // while building, one further
+    std::unique_ptr<std::uint32_t[]> rows_;
+};
+
+// Rows that are loose, or once were: an index of those known when it was last built, and a list at
+// each node of those that came since.
+class LooseRows {
+public:
+    LooseRows(Rows &rows, std::int32_t node_count)
+        : rows_(rows), index_(node_count), newest_(static_cast<std::size_t>(node_count), NONE) {}
+
+    void add(std::uint32_t p) {
+        Slot *row = rows_[p];
+        if (row[0] & LOOSE) return;
+        row[0] |= LOOSE;
+        numbers_.push_back(p);
+        if (!index_.is_built()) return;
+        for (std::size_t s = 0; s < rows_.width; s++) {
+            if (row[s] & FIXED) continue;
+            std::int32_t &newest = newest_[static_cast<std::size_t>(node_of(row[s]))];
+            entries_.push_back({p, newest});
+            newest = static_cast<std::int32_t>(entries_.size()) - 1;
+        }
+    }
+
+    void index() {
+        if (index_.is_built() && entries_.empty()) return;
+        index_.build(rows_, numbers_.size(), [&](std::size_t i) { return numbers_[i]; });
+        for (std::int32_t &newest : newest_) newest = NONE;
+        entries_.clear();
+    }
+
+    Span indexed(std::int32_t n) const { return index_.of(n); }
+
+    // Calls visit(row) for rows that came since, until it returns true.
+    template <class Visit>
+    bool each_since(std::int32_t n, Visit visit) const {
+        for (std::int32_t e = newest_[static_cast<std::size_t>(n)]; e != NONE;) {
+            const Entry entry = entries_[static_cast<std::size_t>(e)];
+            if (visit(entry.row)) return true;
+            e = entry.next;
+        }
+        return false;
+    }
+
+private:
+    static constexpr std::int32_t NONE = -1;
+    struct Entry {
+        std::uint32_t row;
+        std::int32_t next;
+    };
+
+    Rows &rows_;
+    RowIndex index_;
+    std::vector<std::uint32_t> numbers_;
+    std::vector<std::int32_t> newest_;
+    std::vector<Entry> entries_;
+};
+
+}  // namespace mapcore::roles

@@ -1,0 +1,61 @@
+#include "solve.hpp"
+
+#include "balance.hpp"
+
+namespace mapcore::roles {
+namespace {
+
+Nodes make_nodes(const Shares &shares, int imbalance_bits) {
+    constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max() / 2;
+    Nodes nodes(shares.count, imbalance_bits);
+    for (std::int32_t n = 0; n < nodes.size(); n++) {
+        nodes[n].lower = static_cast<std::int32_t>(std::min(shares.lower[n], most));
+        nodes[n].upper = static_cast<std::int32_t>(std::min(shares.upper[n], most));
+    }
+    return nodes;
+}
+
+bool is_balanced(const Nodes &nodes) {
+    for (std::int32_t n = 0; n < nodes.size(); n++)
+        if (nodes[n].load < nodes[n].lower || nodes[n].load > nodes[n].upper) return false;
+    return true;
+}
+
+void write(const Rows &rows, const Nodes &nodes, Answer &answer) {
+    const Slot *slots = rows[0];
+    std::int64_t changes = 0;
+    for (std::size_t i = 0; i < rows.count * rows.width; i++) {
+        answer.is_master[i] = slots[i] & MASTER;
+        changes += (slots[i] & (MASTER | CURRENT)) == MASTER;
+    }
+    answer.role_changes = changes;
+    for (std::int32_t n = 0; n < nodes.size(); n++) {
+        answer.loads[n] = nodes[n].load;
+        answer.prices[n] = nodes[n].price;
+    }
+}
+
+}  // namespace
+
+bool solve(const Given &given, const Shares &shares, std::size_t row_count, std::size_t width,
+           const Scale &scale, Answer &answer, Clock::Ask may_go_on, void *context) {
+    Clock clock(may_go_on, context);
+    Nodes nodes = make_nodes(shares, scale.imbalance_bits);
+    Rows rows(row_count, width, scale.change, scale.unpreferred);
+    LooseRows loose(rows, nodes.size());
+    RowIndex all(nodes.size());
+    try {
+        clock.ask();
+        answer.missing = Start(given, rows, nodes, loose, clock).run();
+        if (!is_balanced(nodes)) {
+            Balance<Direction::PUSH>(rows, nodes, loose, all, clock).run();
+            Balance<Direction::PULL>(rows, nodes, loose, all, clock).run();
+        }
+    } catch (const Interrupted &) {
+        return false;
+    }
+    write(rows, nodes, answer);
+    return true;
+}
+
+}  // namespace mapcore::roles
