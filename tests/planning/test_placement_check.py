@@ -1,0 +1,139 @@
+"""The checker proves what is optimal, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mapcore.planning.placement import Placement, PlacementProblem, place
+from mapcore.planning.placement_check import check_placement
+from tests.planning.random_clusters import random_problem
+from tests.twins.placement_oracle import Score, best, score
+
+SEEDS = range(150)
+
+
+Prices = NDArray[np.int64]
+
+
+def with_prices(
+    placement: Placement, spread_prices: Prices, balance_prices: Prices, move_prices: Prices
+) -> Placement:
+    old = placement.certificate
+    certificate = replace(
+        old,
+        spread_prices=old.spread_prices + spread_prices,
+        balance_prices=old.balance_prices + balance_prices,
+        move_prices=old.move_prices + move_prices,
+    )
+    return replace(placement, certificate=certificate)
+
+
+def proven(problem: PlacementProblem, placement: Placement) -> Score:
+    """The bounds of the checker, where they claim nothing the cost itself."""
+    proof = check_placement(problem, placement)
+    assert not proof.fault
+    spread = [
+        cost if bound is None else bound
+        for cost, bound in zip(proof.spread_excess, proof.spread_bound, strict=True)
+    ]
+    return Score(
+        proof.missing_bound,
+        tuple(spread),
+        proof.imbalance if proof.imbalance_bound is None else proof.imbalance_bound,
+        proof.moves if proof.moves_bound is None else proof.moves_bound,
+    )
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 3])
+def test_what_the_planner_places_is_proven_optimal(depth: int) -> None:
+    for seed in SEEDS:
+        problem = random_problem(seed, depth)
+        placement = place(problem)
+        proof = check_placement(problem, placement)
+        assert proof.optimal, (seed, proof)
+        assert (proof.missing, proof.spread_excess) == (placement.missing, placement.spread_excess)
+        assert (proof.imbalance, proof.moves) == (placement.imbalance, placement.moves)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_no_prices_claim_more_than_is_true(depth: int) -> None:
+    for seed in SEEDS:
+        problem = random_problem(seed, depth)
+        optimum, optimal_nodes = best(problem)
+        placement = replace(place(problem), nodes=optimal_nodes)
+        rng = np.random.default_rng(seed)
+        for scale in (1, 3, 1000):
+            nodes = len(problem.eligible)
+            shaken = with_prices(
+                placement,
+                spread_prices=rng.integers(-1, 2, problem.levels.shape) * (scale == 3),
+                balance_prices=rng.integers(-scale, scale + 1, nodes),
+                move_prices=rng.integers(-scale, scale + 1, nodes),
+            )
+            assert proven(problem, shaken) <= optimum, (seed, scale)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_damaged_placement_is_called_optimal_only_if_it_is(depth: int) -> None:
+    for seed in SEEDS:
+        problem = random_problem(seed, depth)
+        placement = place(problem)
+        optimum, _ = best(problem)
+        rng = np.random.default_rng(seed)
+        nodes = placement.nodes.copy()
+        nodes[rng.integers(len(nodes)), rng.integers(nodes.shape[1])] = rng.integers(
+            -1, len(problem.eligible)
+        )
+        proof = check_placement(problem, replace(placement, nodes=nodes))
+        try:
+            is_optimal = score(problem, nodes) == optimum
+        except AssertionError:
+            assert proof.fault
+            is_optimal = False
+        assert proof.optimal == is_optimal, seed
+
+
+@pytest.mark.parametrize(
+    ("cells", "fault"),
+    [
+        ([[0, 0]], "two copies of a partition on a node"),
+        ([[0, 3]], "a copy on a node that may not hold it"),
+        ([[-1, 0]], "a hole in a row"),
+        ([[0, 9]], "a node that there is not"),
+        ([[0, 1], [0, 1]], "not a row for each partition"),
+        ([[0, 1, 2]], "more copies than asked for"),
+    ],
+)
+def test_what_is_no_placement_is_called_so(cells: list[list[int]], fault: str) -> None:
+    problem = PlacementProblem(
+        current=np.full((1, 0), -1, np.int32),
+        copy_counts=np.array([2], np.int32),
+        eligible=np.array([True, True, True, False]),
+        lower=np.zeros(4, np.int64),
+        upper=np.ones(4, np.int64),
+        levels=np.zeros((0, 4), np.int32),
+    )
+    placement = replace(place(problem), nodes=np.array(cells, np.int32))
+    proof = check_placement(problem, placement)
+    assert proof.fault == fault
+    assert not proof.optimal
+
+
+def test_bounds_state_the_gap_of_a_placement_that_is_not_the_best() -> None:
+    problem = PlacementProblem(
+        current=np.array([[0], [1], [0], [1]], np.int32),
+        copy_counts=np.ones(4, np.int32),
+        eligible=np.ones(2, np.bool_),
+        lower=np.full(2, 2, np.int64),
+        upper=np.full(2, 2, np.int64),
+        levels=np.zeros((0, 2), np.int32),
+    )
+    placement = place(problem)
+    swapped = check_placement(problem, replace(placement, nodes=1 - placement.nodes))
+    assert (swapped.moves, swapped.moves_bound) == (4, 0)
+    assert swapped.balance_is_optimal
+    assert not swapped.moves_are_minimal
