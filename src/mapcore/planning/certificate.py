@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mapcore.planning.placement_check import PlacementProof, check_placement
+
 if TYPE_CHECKING:
     from mapcore.planning.roles import Roles, RolesProblem
 
-__all__ = ["RolesProof", "check_roles"]
+__all__ = ["PlacementProof", "RolesProof", "check_placement", "check_roles"]
 
 Costs = tuple[int, int, int]
 
