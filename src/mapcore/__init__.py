@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mapcore.documents import dumps as dumps
     from mapcore.documents import load as load
     from mapcore.documents import loads as loads
+    from mapcore.documents import problems as problems
     from mapcore.documents import save as save
     from mapcore.errors import DocumentError as DocumentError
     from mapcore.errors import KeyNotCovered as KeyNotCovered
@@ -87,6 +88,7 @@ _HOMES = {
     "map_health": "health",
     "next_hop": "states",
     "plan": "planning.planner",
+    "problems": "documents",
     "save": "documents",
     "state_code": "states",
     "validate_transitions": "transitions",

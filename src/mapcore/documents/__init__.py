@@ -8,13 +8,14 @@ from pathlib import Path
 
 from mapcore.cluster import Cluster
 from mapcore.documents.files import write_atomically
+from mapcore.documents.findings import Problem, problems
 from mapcore.documents.parsing import parse
 from mapcore.documents.plain import split
 from mapcore.documents.reading import read_cluster
 from mapcore.documents.writing import Layout, write_cluster
 from mapcore.errors import DocumentError
 
-__all__ = ["dumps", "load", "loads", "save"]
+__all__ = ["Problem", "dumps", "load", "loads", "problems", "save"]
 
 
 def load(path: str | os.PathLike[str]) -> Cluster:

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["merge_patch", "tree_of"]
+__all__ = ["fields_of", "merge_patch", "tree_of"]
 
 _NOT_FIELDS = ("name", "extra")
 
 
 @cache
-def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, Any], ...]:
+def fields_of(kind: type[msgspec.Struct]) -> tuple[tuple[str, str, Any], ...]:
     """Return attribute, name in documents and default of each field of a struct."""
     return tuple(
         (
@@ -32,7 +32,7 @@ def tree_of(value: Any) -> Any:
     """Return a value as JSON holds it; fields at their default are left out, `extra` is put in."""
     if isinstance(value, msgspec.Struct):
         tree = {}
-        for attribute, name, default in _fields(type(value)):
+        for attribute, name, default in fields_of(type(value)):
             item = getattr(value, attribute)
             if item != default:
                 tree[name] = tree_of(item)

@@ -24,7 +24,7 @@ from mapcore.documents.targets import check_target, falls_short, has_too_many
 from mapcore.documents.trees import merge_patch, tree_of
 from mapcore.maps import PartitionMap, Version
 
-__all__ = ["Layout", "write_cluster"]
+__all__ = ["Layout", "is_short", "maps_of", "write_cluster"]
 
 Members = Iterable[tuple[str, str]]
 
@@ -77,9 +77,9 @@ def write_cluster(cluster: Cluster, layout: Layout) -> str:
     if cluster.lists_nodes or not _are_nodes_implied(cluster):
         nodes = ((node.name, layout.line(tree_of(node))) for node in cluster.nodes)
         members.append(("nodes", layout.block(nodes, 1)))
-    if _is_short(cluster):
+    if is_short(cluster):
         entry = cluster.maps[SOLE_MAP]
-        for type_, found in _maps_of(entry):
+        for type_, found in maps_of(entry):
             at = root.field("map")
             fields = _map_fields(cluster, entry, type_, found, common, at, layout, 1)
             members.append(("map", layout.block(chain([("type", f'"{type_}"')], fields), 1)))
@@ -93,7 +93,8 @@ def write_cluster(cluster: Cluster, layout: Layout) -> str:
     return layout.block(members, 0)
 
 
-def _is_short(cluster: Cluster) -> bool:
+def is_short(cluster: Cluster) -> bool:
+    """Whether a cluster is written in the short form, with its one `map`."""
     if not cluster.is_short_form or list(cluster.maps) != [SOLE_MAP]:
         return False
     entry = cluster.maps[SOLE_MAP]
@@ -104,7 +105,8 @@ def _is_short(cluster: Cluster) -> bool:
     )
 
 
-def _maps_of(entry: ClusterMap) -> Iterator[tuple[MapType, PartitionMap]]:
+def maps_of(entry: ClusterMap) -> Iterator[tuple[MapType, PartitionMap]]:
+    """Iterate over the current and the target map, as far as there are any."""
     if entry.current is not None:
         yield "current", entry.current
     if entry.target is not None:
@@ -117,7 +119,7 @@ def _are_nodes_implied(cluster: Cluster) -> bool:
         return False
     names: dict[str, None] = {}
     for entry in cluster.maps.values():
-        for _, found in _maps_of(entry):
+        for _, found in maps_of(entry):
             numbers, firsts = np.unique(found.copy_nodes, return_index=True)
             names.update((found.nodes.names[i], None) for i in numbers[np.argsort(firsts)].tolist())
     return list(names) == [node.name for node in cluster.nodes]
@@ -136,7 +138,7 @@ def _settings_tree(settings: Settings, maps: Iterable[ClusterMap]) -> dict[str, 
         asked = settings.constraints
         tree["constraints"] = {"master": asked.master, "slave": asked.slave, **asked.extra}
     if settings.key_func != "hash-crc32" or all(
-        found.keys.label == "hash-crc32" for entry in maps for _, found in _maps_of(entry)
+        found.keys.label == "hash-crc32" for entry in maps for _, found in maps_of(entry)
     ):
         tree["keyFunc"] = settings.key_func
     return tree | {
@@ -160,7 +162,7 @@ def _entry_text(
     own = _own_settings(cluster, entry, common, place.field("settings"))
     stated = merged_settings(common, own)
     members = [("settings", layout.lines(own, 3))] if own else []
-    for type_, found in _maps_of(entry):
+    for type_, found in maps_of(entry):
         fields = _map_fields(cluster, entry, type_, found, stated, place.field(type_), layout, 3)
         members.append((type_, layout.block(fields, 3)))
     members.extend((name, layout.line(value)) for name, value in entry.extra.items())
@@ -174,7 +176,7 @@ def _own_settings(
     merged = merged_settings(common, entry.own_settings)
     said = read_settings(merged, place)
     if "keyFunc" not in merged:
-        for _, found in _maps_of(entry):
+        for _, found in maps_of(entry):
             said = msgspec.structs.replace(said, key_func=found.keys.label)
     if said == entry.settings:
         return entry.own_settings
