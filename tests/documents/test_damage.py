@@ -114,6 +114,8 @@ DAMAGE: list[tuple[str, Any, str, str, str]] = [
     ("settings/balance/slack", -1, "settings.balance.slack", "-1", "from 0"),
     ("config", None, "config", "null", "an object"),
     ("config/maxFullScansPerVolumeType/ssd", 0, 'config.maxFullScansPerVolumeType."ssd"', "0", "1"),
+    ("config/maxSteps", 0, "config.maxSteps", "0", "from 1"),
+    ("config/maxStreamsIntoNode", "2", "config.maxStreamsIntoNode", '"2"', "whole number"),
     ("nodes", [], "nodes", "an empty list", "nodes by name"),
     ("nodes/nodeA", "z1", 'nodes."nodeA"', '"z1"', "an object"),
     ("nodes/", {}, 'nodes.""', "an empty name", "at least one character"),

@@ -83,6 +83,19 @@ def test_a_node_has_location_weight_health_mode_volumes_and_tags() -> None:
     assert saved(load(tree))["nodes"]["a"] == tree["nodes"]["a"]
 
 
+# Config
+
+
+def test_limits_are_numbers_or_null_for_none() -> None:
+    tree = {"config": {"maxFullScansPerVolumeType": {"nvme": 4}, "maxStreamsIntoNode": None}}
+    config = load(tree).config
+    assert config.max_full_scans_per_volume_type == {"nvme": 4}
+    assert config.max_streams_into_node is None
+    assert config.max_steps is None
+    assert saved(load(tree))["config"] == tree["config"]
+    assert load({"config": {"maxSteps": 7}}).config.max_steps == 7
+
+
 # Copies
 
 

@@ -1,4 +1,19 @@
-"""Documents: JSON to the model and back."""
+"""Documents: the JSON that describes a cluster, to the model and back.
+
+`docs/reference/documents.md` says what may stand in one. Reading goes through these modules:
+
+- `plain` cuts the large parts, nodes and partitions, out of a strict document as bytes;
+- `parsing` makes a tree of the rest, and of everything if the document is not strict;
+- `reading` makes the cluster, with `settings` (settings, config, nodes), `partitions`, `maps` and
+  `targets`; each reader takes a value and its place (`places`), and is built of `shapes`;
+- parts that are plain become arrays at once (`plain` again), others by way of a tree.
+
+An error of the fast way is never shown: the document is read once more, whole, as a tree, and the
+first thing that is wrong there is the one error, with its path.
+
+`writing` is the way back, with `partition_text` for what there is most of; `files` puts the text
+on disk. `findings` lists what is odd, though not wrong.
+"""
 
 from __future__ import annotations
 

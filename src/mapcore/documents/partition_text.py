@@ -19,14 +19,17 @@ __all__ = ["partition_texts"]
 _LABELS: Final = {code & PLACEMENT_MASK: label for label, code in COPY_FIELDS.items()}
 
 
-def partition_texts(found: PartitionMap, line: Callable[[Any], str]) -> Iterator[tuple[str, str]]:
+def partition_texts(
+    found: PartitionMap, line: Callable[[Any], str], quoted: Callable[[str], str]
+) -> Iterator[tuple[str, str]]:
     """Return each partition's name and its text on one line.
 
     Args:
         found: the map.
         line: writes any JSON value on one line.
+        quoted: writes text.
     """
-    names = [line(name) for name in found.nodes.names]
+    names = [quoted(name) for name in found.nodes.names]
     offsets = found.offsets.tolist()
     copy_names = [names[number] for number in found.copy_nodes.tolist()]
     codes = found.copy_codes.tobytes()

@@ -29,6 +29,11 @@ __all__ = ["Layout", "is_short", "maps_of", "write_cluster"]
 Members = Iterable[tuple[str, str]]
 
 
+def quoted(name: str) -> str:
+    """Return text as JSON, fast."""
+    return msgspec.json.encode(name).decode()
+
+
 class Layout:
     """How the text is laid out: indented by so many spaces, or without any white space."""
 
@@ -46,7 +51,7 @@ class Layout:
 
     def block(self, members: Members, depth: int) -> str:
         """Return an object with a line for each member; `depth` is that of its own line."""
-        texts = [f"{self.line(name)}{self.colon}{text}" for name, text in members]
+        texts = [f"{quoted(name)}{self.colon}{text}" for name, text in members]
         if not texts:
             return "{}"
         if self._indent is None:
@@ -75,8 +80,7 @@ def write_cluster(cluster: Cluster, layout: Layout) -> str:
     if cluster.config != Config():
         members.append(("config", layout.lines(tree_of(cluster.config), 1)))
     if cluster.lists_nodes or not _are_nodes_implied(cluster):
-        nodes = ((node.name, layout.line(tree_of(node))) for node in cluster.nodes)
-        members.append(("nodes", layout.block(nodes, 1)))
+        members.append(("nodes", layout.block(_node_texts(cluster.nodes, layout), 1)))
     if is_short(cluster):
         entry = cluster.maps[SOLE_MAP]
         for type_, found in maps_of(entry):
@@ -123,6 +127,22 @@ def _are_nodes_implied(cluster: Cluster) -> bool:
             numbers, firsts = np.unique(found.copy_nodes, return_index=True)
             names.update((found.nodes.names[i], None) for i in numbers[np.argsort(firsts)].tolist())
     return list(names) == [node.name for node in cluster.nodes]
+
+
+def _node_texts(nodes: Iterable[Node], layout: Layout) -> Iterator[tuple[str, str]]:
+    """Return each node's name and text; nodes that differ in nothing but names share theirs."""
+    known: dict[Any, str] = {}
+    for node in nodes:
+        look = None
+        if not node.extra and not any(volume.extra for volume in node.volumes):
+            volumes = tuple((volume.type, volume.path, volume.capacity) for volume in node.volumes)
+            look = (node.location, node.weight, node.health, node.mode, volumes, node.tags)
+        text = known.get(look)
+        if text is None:
+            text = layout.line(tree_of(node))
+            if look is not None:
+                known[look] = text
+        yield node.name, text
 
 
 def _settings_tree(settings: Settings, maps: Iterable[ClusterMap]) -> dict[str, Any]:
@@ -214,7 +234,7 @@ def _map_fields(
     extra = entry.current_extra if type_ == "current" else entry.target_extra
     for name, value in extra.items():
         yield name, layout.line(value)
-    yield "partitions", layout.block(partition_texts(found, layout.line), depth + 1)
+    yield "partitions", layout.block(partition_texts(found, layout.line, quoted), depth + 1)
 
 
 def _check_map(
