@@ -105,12 +105,15 @@ def counts(rows: Sequence[set[str]], names: Sequence[str]) -> dict[str, int]:
 
 @st.composite
 def clusters(
-    draw: st.DrawFn, *, modes: bool = True, maintenance: bool = True, weights: bool = True
+    draw: st.DrawFn,
+    *,
+    modes: bool = True,
+    weights: bool = True,
+    zones: bool = True,
 ) -> Cluster:
     """Any small cluster: uneven zones, odd weights and modes, a current map that breaks rules."""
     zone_count = draw(st.integers(1, 4))
-    odd_modes = [mode for mode in Mode if maintenance or mode is not Mode.MAINTENANCE]
-    mode = st.sampled_from([Mode.ACTIVE] * 6 + odd_modes if modes else [Mode.ACTIVE])
+    mode = st.sampled_from([Mode.ACTIVE] * 6 + list(Mode) if modes else [Mode.ACTIVE])
     weight = st.sampled_from([1.0] * 3 + [0.0, 0.5, 2.0, 3.0, 0.1]) if weights else st.just(1.0)
     nodes = [
         Node(name=f"n{number}", location=f"z{zone}", weight=draw(weight), mode=draw(mode))
@@ -121,13 +124,8 @@ def clusters(
     nodes[0] = Node(name="n0", location=nodes[0].location)
     partitions = draw(st.integers(1, 12))
     master = draw(st.integers(1, 2))
-    given = settings(master, draw(st.integers(0, 2)), partitions)
-    if draw(st.booleans()):
-        given = settings(master, draw(st.integers(0, 2)), partitions, spread=())
-    if draw(st.booleans()):
-        given = settings(
-            master, draw(st.integers(0, 2)), partitions, spread=(SpreadLevel(level="zone"),)
-        )
+    spread = draw(st.sampled_from([None, (), (SpreadLevel(level="zone"),)])) if zones else ()
+    given = settings(master, draw(st.integers(0, 2)), partitions, spread=spread)
     codes = st.sampled_from([MASTER, SLAVE, SLAVE, DEAD, state_code(Placement.PENDING_MASTER)])
     current = draw(
         st.one_of(

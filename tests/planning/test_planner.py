@@ -6,7 +6,7 @@ from math import ceil
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import mapcore
@@ -26,6 +26,7 @@ from tests.planning.clusters import (
     masters,
     settings,
 )
+from tests.twins import shares as twin
 
 
 def followed(plan: Plan) -> Cluster:
@@ -49,7 +50,7 @@ def resting(found: Cluster) -> set[str]:
     return {node.name for node in found.nodes if node.mode is Mode.MAINTENANCE}
 
 
-@given(clusters(maintenance=False))
+@given(clusters())
 def test_every_partition_has_the_copies_asked_for_where_they_may_be(found: Cluster) -> None:
     plan = mapcore.plan(found)
     asked = found.map().settings.constraints
@@ -408,7 +409,75 @@ def test_the_same_input_gives_the_same_plan() -> None:
     assert mapcore.plan(found).target == mapcore.plan(found).target
 
 
-def test_the_share_of_the_master_is_at_most_one_over() -> None:
-    plan = mapcore.plan(cluster(even(), settings(partitions=100)))
-    led = counts(masters(plan.target), list(even()))
-    assert max(led.values()) <= ceil(100 / 9) + 1
+@given(clusters())
+def test_planning_again_changes_nothing(found: Cluster) -> None:
+    assume(not resting(found))
+    once = followed(mapcore.plan(found))
+    again = mapcore.plan(once)
+    assert again.target == once.current
+    assert (len(again.moves), len(again.drops), len(again.role_changes)) == (0, 0, 0)
+
+
+@given(clusters(modes=False, zones=False))
+def test_every_node_holds_its_weighted_share_rounded_down_or_up(found: Cluster) -> None:
+    plan = mapcore.plan(found)
+    weights = [node.weight for node in plan.cluster.nodes]
+    partitions = plan.target.partition_count
+    for rows in (holders(plan.target), masters(plan.target)):
+        lower, upper = twin.share_bounds(
+            sum(map(len, rows)), weights, [True] * len(weights), [partitions] * len(weights)
+        )
+        held = counts(rows, [node.name for node in plan.cluster.nodes]).values()
+        outside = [
+            max(low - n, n - high, 0) for low, high, n in zip(lower, upper, held, strict=True)
+        ]
+        if rows == holders(plan.target):
+            assert sum(outside) == 0
+        else:
+            assert sum(distance**2 for distance in outside) == plan.work.roles.imbalance
+
+
+@given(clusters(modes=False))
+def test_copies_are_spread_as_evenly_over_zones_as_zones_have_nodes(found: Cluster) -> None:
+    given_settings = found.map().settings
+    if given_settings.spread == ():
+        return
+    plan = mapcore.plan(found)
+    zone = {node.name: node.location for node in plan.cluster.nodes if node.weight > 0}
+    sizes = [list(zone.values()).count(value) for value in set(zone.values())]
+    for row in holders(plan.target):
+        even_share = ceil(given_settings.constraints.copy_count / len(sizes))
+        found_excess = sum(
+            max(0, [zone[name] for name in row].count(value) - even_share)
+            for value in set(zone.values())
+        )
+        room = sum(min(size, even_share) for size in sizes)
+        assert found_excess == max(0, len(row) - room)
+
+
+@given(clusters(), st.data())
+def test_any_changes_at_once_leave_counts_right(found: Cluster, data: st.DataObject) -> None:
+    names = [node.name for node in found.nodes if node.mode is Mode.ACTIVE]
+    kinds = data.draw(
+        st.dictionaries(
+            st.sampled_from(names), st.sampled_from(["remove", "maintain", "fail", "swap"])
+        )
+    )
+    chosen = {kind: [name for name in kinds if kinds[name] == kind] for kind in kinds.values()}
+    swap = {name: f"{name}-new" for name in chosen.pop("swap", [])}
+    plan = mapcore.plan(
+        found,
+        add={"x": "z0"},
+        swap=swap,
+        remove=chosen.get("remove", ()),
+        maintain=chosen.get("maintain", ()),
+        fail=chosen.get("fail", ()),
+    )
+    asked = found.map().settings.constraints
+    able = {
+        node.name for node in plan.cluster.nodes if node.mode is Mode.ACTIVE and node.weight > 0
+    }
+    for row, before in zip(holders(plan.target), start_rows(found, plan), strict=True):
+        kept = resting(plan.cluster) & before
+        assert row <= able | kept
+        assert len(row) == max(len(kept), min(asked.copy_count, len(able) + len(kept)))

@@ -68,6 +68,14 @@ def test_every_reason_has_words() -> None:
     assert set(_WORDS) == set(Reason)
 
 
+def test_a_copy_in_a_crowded_zone_says_so() -> None:
+    crowded = cluster(
+        {"a": "z1", "b": "z1", "c": "z2"}, settings(1, 1, 1), [{"a": MASTER, "b": SLAVE}]
+    )
+    plan = mapcore.plan(crowded)
+    assert [move.reason for move in plan.moves] == ["spread: too many copies in zone z1"]
+
+
 def test_what_cannot_be_spread_is_named_with_the_zone_that_is_too_small() -> None:
     plan = mapcore.plan(cluster({"a": "z1", "b": "z2", "c": "z2", "d": "z2"}, settings(1, 3, 2)))
     assert plan.warnings[0] == (

@@ -28,6 +28,8 @@ def place_greedily(problem: PlacementProblem, interrupt: Callable[[], object] | 
     if problem.node_limit is not None:
         limit = np.minimum(limit, problem.node_limit)
     load = np.zeros(len(problem.eligible), np.int64)
+    if problem.pinned is not None:
+        load += np.bincount(problem.pinned[problem.pinned >= 0], minlength=len(load))
     for partition in range(partitions):
         if interrupt is not None and partition % 1024 == 0:
             interrupt()

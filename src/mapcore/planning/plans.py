@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.cluster import Cluster
+from mapcore.errors import PlanError
 from mapcore.maps import PartitionMap
 from mapcore.planning.changes import ChangedCluster, Changes
 from mapcore.planning.moves import Drops, Moves, RoleChanges
@@ -24,6 +25,9 @@ from mapcore.planning.problem import Asked, Start
 from mapcore.planning.reasons import list_drops, list_moves, list_role_changes
 from mapcore.planning.roles import Roles, RolesProblem
 from mapcore.states import Placement
+
+if TYPE_CHECKING:
+    from mapcore.planning.explain import NodeExplanation, PartitionExplanation
 
 __all__ = ["Balance", "Plan", "Spread", "Work"]
 
@@ -159,6 +163,34 @@ class Plan:
         from mapcore.planning.shortfalls import find_warnings
 
         return find_warnings(self)
+
+    @overload
+    def explain(self, *, partition: int | str) -> PartitionExplanation: ...
+    @overload
+    def explain(self, *, node: str) -> NodeExplanation: ...
+
+    def explain(
+        self, *, partition: int | str | None = None, node: str | None = None
+    ) -> PartitionExplanation | NodeExplanation:
+        """Explain a partition (why its copies stand where they stand) or a node (what it holds).
+
+        Args:
+            partition: a partition's number or name.
+            node: a node's name.
+
+        Returns:
+            An explanation: text by `str`, a document by `to_dict`.
+
+        Raises:
+            PlanError: no such partition or node, or not exactly one of them.
+        """
+        from mapcore.planning.explain import explain_node, explain_partition
+
+        if partition is not None and node is None:
+            return explain_partition(self, partition)
+        if node is not None and partition is None:
+            return explain_node(self, node)
+        raise PlanError("explain: expected either a partition or a node")
 
     def report(self) -> str:
         """Return what the plan does and costs, as text."""

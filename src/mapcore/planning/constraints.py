@@ -1,0 +1,231 @@
+"""What speaks against a copy of a partition on a node: hard constraints, then wishes.
+
+One class each, numbered from the most final to the least. A hard one rules a node out; a wish may
+be broken where nothing better is to be had, and says why the copy is rather elsewhere. Each judges
+all nodes at once, so that 40,000 candidates are explained as fast as four.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore.planning.nodes import GONE, LEAVING, MAINTENANCE, NodeTable
+from mapcore.planning.placement import PlacementProblem
+from mapcore.planning.problem import Asked
+
+__all__ = ["CONSTRAINTS", "Constraint", "Situation"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Situation:
+    """A partition as planned, in which further candidates are judged.
+
+    Attributes:
+        asked: what the settings ask.
+        table: the nodes.
+        problem: what was asked of the placement; None where no data moves.
+        partition: the partition's number.
+        row: int64, the nodes that hold it in the target.
+        before: int64, the nodes that hold it now.
+        loads: int64 by node: copies in the target.
+    """
+
+    asked: Asked
+    table: NodeTable
+    problem: PlacementProblem | None
+    partition: int
+    row: NDArray[np.int64]
+    before: NDArray[np.int64]
+    loads: NDArray[np.int64]
+
+    @property
+    def nobody(self) -> NDArray[np.bool_]:
+        """A mask of no node."""
+        return np.zeros(len(self.table), np.bool_)
+
+
+class Constraint:
+    """A reason against a copy on a node.
+
+    Attributes:
+        name: short and stable.
+        sentence: what it asks for.
+        is_hard: whether no plan breaks it.
+    """
+
+    name: ClassVar[str]
+    sentence: ClassVar[str]
+    is_hard: ClassVar[bool] = True
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes that it speaks against; bool by node."""
+        raise NotImplementedError
+
+
+class InReach(Constraint):
+    """A node that is gone holds nothing."""
+
+    name = "gone"
+    sentence = "the node must be in reach"
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes that are gone."""
+        return np.equal(situation.table.modes, GONE)
+
+
+class Stays(Constraint):
+    """A node that is leaving holds nothing."""
+
+    name = "leaving"
+    sentence = "the node must not be leaving"
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes that are leaving."""
+        return np.equal(situation.table.modes, LEAVING)
+
+
+class HasWeight(Constraint):
+    """A node of weight 0 holds nothing."""
+
+    name = "weight-0"
+    sentence = "the node must have a weight above 0"
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes of weight 0."""
+        return ~situation.table.positive
+
+
+class TakesNew(Constraint):
+    """A node in maintenance gets nothing new."""
+
+    name = "maintenance"
+    sentence = "a node in maintenance gets no new copy"
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes in maintenance that do not hold the partition."""
+        resting: NDArray[np.bool_] = situation.table.modes == MAINTENANCE
+        resting[situation.before] = False
+        return resting
+
+
+class Fits(Constraint):
+    """Tags, forbidden nodes: the partition may only stand on nodes of its class."""
+
+    name = "unfit"
+    sentence = "the node must have the tags that the partition requires, and not be forbidden to it"
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes that are not eligible for this partition."""
+        problem = situation.problem
+        if problem is None or problem.partition_class is None or problem.class_eligible is None:
+            return situation.nobody
+        unfit: NDArray[np.bool_] = ~problem.class_eligible[
+            problem.partition_class[situation.partition]
+        ]
+        return unfit
+
+
+class HasRoom(Constraint):
+    """A node holds no more copies than its limit."""
+
+    name = "full"
+    sentence = "the node must hold fewer copies than its limit"
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes that are at their limit."""
+        if situation.problem is None or situation.problem.node_limit is None:
+            return situation.nobody
+        return situation.loads >= situation.problem.node_limit
+
+
+class MovesNoData(Constraint):
+    """A plan without data moves fills no copy."""
+
+    name = "no-data"
+    sentence = (
+        "this plan moves no data: failover, maintenance and swaps leave copies where they are"
+    )
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return all nodes, where no data moves."""
+        return situation.nobody | (situation.problem is None)
+
+
+class SpreadsOut(Constraint):
+    """Copies stand evenly over the values of a level."""
+
+    name = "spread"
+    sentence = "its place must have fewer copies of the partition than an even share"
+    is_hard = False
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes whose place has its even share of this partition already."""
+        crowded = situation.nobody
+        if situation.problem is None:
+            return crowded
+        for level in situation.problem.levels:
+            used = np.unique(level[situation.problem.eligible])
+            even = -(-situation.asked.copies // max(1, len(used)))
+            counts = np.bincount(level[situation.row], minlength=int(level.max(initial=0)) + 1)
+            crowded |= (counts >= even)[level]
+        return crowded
+
+
+class HoldsItsShare(Constraint):
+    """A node holds no more than the ceiling of its share."""
+
+    name = "balance"
+    sentence = "the node must hold fewer copies than the ceiling of its share"
+    is_hard = False
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes that hold their share."""
+        if situation.problem is None:
+            return situation.nobody
+        return situation.loads >= situation.problem.upper
+
+
+class StaysPut(Constraint):
+    """A copy moves only where something is gained."""
+
+    name = "move"
+    sentence = "a copy here would be one more move, and nothing would be gained by it"
+    is_hard = False
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes that do not hold the partition now."""
+        free = ~situation.nobody
+        free[situation.before] = False
+        return free
+
+
+class OthersServe(Constraint):
+    """Of several nodes that would serve, some are taken."""
+
+    name = "equal"
+    sentence = "others serve as well, and the copies asked for are placed"
+    is_hard = False
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return all nodes."""
+        return ~situation.nobody
+
+
+CONSTRAINTS: Final[tuple[Constraint, ...]] = (
+    InReach(),
+    Stays(),
+    HasWeight(),
+    TakesNew(),
+    Fits(),
+    HasRoom(),
+    MovesNoData(),
+    SpreadsOut(),
+    HoldsItsShare(),
+    StaysPut(),
+    OthersServe(),
+)
+"""All constraints, the most final first; the number of one is its place, from 1."""
