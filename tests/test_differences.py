@@ -230,7 +230,7 @@ def test_the_report_counts_and_lists() -> None:
     before = hash_map([{"a": MASTER, "b": SLAVE}] * 12)
     after = hash_map([{"a": SLAVE, "c": MASTER}] * 12 + [{}], "acd")
     assert diff(before, after).report(2).splitlines() == [
-        "36 copies differ in 12 partitions: 12 added, 12 removed, 12 changed",
+        "36 changes in 12 partitions: 12 added, 12 removed, 12 changed",
         "12 moves, 12 drops, 12 role changes",
         "partitions only in the second map: 12",
         "partitions with other keys: 0, 1, 2, 3, 4, 5, 6, 7 and 4 more",
@@ -262,6 +262,4 @@ def test_the_document_holds_every_change() -> None:
 
 
 def test_repr_says_how_much_differs() -> None:
-    assert repr(diff(hash_map([{"a": MASTER}]), hash_map([{}]))) == (
-        "<MapDiff 1 copies in 1 partitions>"
-    )
+    assert repr(diff(hash_map([{"a": MASTER}]), hash_map([{}]))) == ("<MapDiff 1 change>")

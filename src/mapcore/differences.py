@@ -215,11 +215,11 @@ class MapDiff:
             return "the maps are equal"
         counts = self.counts
         lines = [
-            f"{len(self):,} copies differ in {self.changed_partition_count:,} partitions: "
-            f"{counts['added']:,} added, {counts['removed']:,} removed, "
-            f"{counts['changed']:,} changed",
-            f"{counts['moves']:,} moves, {counts['drops']:,} drops, "
-            f"{counts['roleChanges']:,} role changes",
+            f"{_count(len(self), 'change')} in "
+            f"{_count(self.changed_partition_count, 'partition')}: {counts['added']:,} added, "
+            f"{counts['removed']:,} removed, {counts['changed']:,} changed",
+            f"{_count(counts['moves'], 'move')}, {_count(counts['drops'], 'drop')}, "
+            f"{_count(counts['roleChanges'], 'role change')}",
         ]
         for what, names in (
             ("partitions only in the first map", self.removed_partitions),
@@ -262,7 +262,7 @@ class MapDiff:
         return self.report()
 
     def __repr__(self) -> str:
-        return f"<MapDiff {len(self)} copies in {self.changed_partition_count} partitions>"
+        return f"<MapDiff {_count(len(self), 'change')}>"
 
     @staticmethod
     def _live(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -285,6 +285,10 @@ def _mask(values: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 def _bounds(keys: RangeKeys) -> dict[str, tuple[bytes, bytes | None]]:
     return {item.name: (item.start, item.end) for item in keys.ranges}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'s' * (number != 1)}"
 
 
 def _shortened(names: tuple[str, ...], limit: int = 8) -> str:

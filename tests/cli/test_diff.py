@@ -22,8 +22,8 @@ def test_maps_that_differ_exit_with_1_and_list_the_changes(run: Run, write: Writ
     assert result.stdout.splitlines() == [
         f"before: {before}, current map",
         f"after: {after}, current map",
-        "3 copies differ in 1 partitions: 1 added, 1 removed, 1 changed",
-        "1 moves, 1 drops, 1 role changes",
+        "3 changes in 1 partition: 1 added, 1 removed, 1 changed",
+        "1 move, 1 drop, 1 role change",
         "",
         "work by node",
         "node  copies to fill  copies to drop",
