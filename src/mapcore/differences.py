@@ -33,6 +33,7 @@ __all__ = ["Change", "MapDiff", "diff"]
 _ADDED: Final = 1
 _REMOVED: Final = 2
 _CHANGED: Final = 3
+_ITERATED_AT_ONCE: Final = 1 << 16
 _KIND_NAMES: Final = {_ADDED: "added", _REMOVED: "removed", _CHANGED: "changed"}
 
 
@@ -114,7 +115,13 @@ class MapDiff:
         )
 
     def __iter__(self) -> Iterator[Change]:
-        return (self[position] for position in range(len(self)))
+        names, nodes = self._matched.names, self.nodes.names
+        for start in range(0, len(self), _ITERATED_AT_ONCE):
+            part = slice(start, start + _ITERATED_AT_ONCE)
+            columns = (self.partitions, self.node_numbers, self.before, self.after)
+            rows = zip(*(column[part].tolist() for column in columns), strict=True)
+            for partition, node, before, after in rows:
+                yield Change(names[partition], nodes[node], before, after)
 
     def partition_name(self, number: int) -> str:
         """Return the name behind a number in `partitions`."""
