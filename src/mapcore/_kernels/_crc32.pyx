@@ -4,15 +4,15 @@
 from libc.stdint cimport uint8_t, uint32_t
 
 cdef extern from "crc32.hpp" namespace "mapcore" nogil:
+    cppclass Modulus:
+        Modulus(uint32_t divisor)
     cppclass Crc32:
         const char *name
         uint32_t one(const uint8_t *key, size_t size)
         void rows(const uint8_t *rows, size_t count, size_t width, uint32_t *out)
+        void reduce(const Modulus &modulus, uint32_t *values, size_t count)
     size_t crc32_implementation_count()
     const Crc32 &crc32_implementation(size_t position)
-    cppclass Modulus:
-        Modulus(uint32_t divisor)
-        uint32_t reduce "operator()"(uint32_t x)
 
 
 def implementations():
@@ -50,14 +50,11 @@ def crc32_rows(const uint8_t[:, ::1] rows, uint32_t[::1] out, str implementation
         chosen.rows(&rows[0, 0], rows.shape[0], rows.shape[1], &out[0])
 
 
-def remainders(const uint32_t[::1] values, uint32_t divisor, uint32_t[::1] out):
-    """Write values modulo divisor, by multiplication."""
-    cdef Modulus *modulus
-    cdef Py_ssize_t i
-    if divisor == 0 or out.shape[0] != values.shape[0]:
-        raise ValueError("expected a divisor above 0, and as many results as values")
-    modulus = new Modulus(divisor)
-    with nogil:
-        for i in range(values.shape[0]):
-            out[i] = modulus.reduce(values[i])
-    del modulus
+def remainders(uint32_t[::1] values, uint32_t divisor, str implementation):
+    """Replace values by what they leave modulo the divisor."""
+    cdef const Crc32 *chosen = named(implementation)
+    if divisor == 0:
+        raise ValueError("divisor: found 0, expected more")
+    if values.shape[0]:
+        with nogil:
+            chosen.reduce(Modulus(divisor), &values[0], values.shape[0])

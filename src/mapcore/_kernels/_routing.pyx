@@ -65,7 +65,8 @@ cdef class Tables:
         other_offsets: int32, where each partition's others begin; or None where every partition
             has `other_count` of them.
         ranges: the index over the starts of ranges, or None for hash keys.
-        rank_partitions: int32, by rank among the starts: the partition, -1 in a gap; or None.
+        rank_partitions: int32, by rank among the starts: the partition, -1 in a gap; or None where
+            it is the rank less one.
         facts: whatever else the router keeps with the tables.
     """
 
@@ -95,9 +96,9 @@ cdef class Tables:
         if ranges is None:
             self.lookup.modulus = Modulus(<unsigned int>self._masters.shape[0])
         else:
-            self._rank_partitions = rank_partitions
-            assert self._rank_partitions.shape[0] == len(ranges) + 1
             self.lookup.ranges = ranges.tree
+        if rank_partitions is not None:
+            self._rank_partitions = rank_partitions
             self.lookup.rank_partitions = &self._rank_partitions[0]
 
     @property

@@ -5,8 +5,9 @@
 // The multiplying ones follow Gopal et al., "Fast CRC Computation for Generic Polynomials Using
 // PCLMULQDQ Instruction" (Intel, 2009). A CRC is the remainder of the message as a polynomial over
 // GF(2). Leading zeros do not change it, so that a key is taken as right-aligned in whole blocks of
-// 16 bytes, and the initial value is added to its first four bytes. Blocks are folded into one, and
-// that is reduced to 32 bits.
+// 16 bytes, and the initial value is added to its first four bytes. Blocks are folded into one. For
+// its remainder by the generator G, that is widened to x^32 G: the remainder of M x^64 by x^32 G is
+// x^32 times the CRC, and 64-bit operations find it without masks.
 
 #include "crc32.hpp"
 
@@ -110,14 +111,20 @@ void tables_rows(const uint8_t *rows, size_t count, size_t width, uint32_t *out)
         out[row] = tables_one(rows + row * width, row_key_size(rows + row * width, width));
 }
 
+void reduce_each(const Modulus &modulus, uint32_t *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) values[i] = modulus(values[i]);
+}
+
 #if defined(__x86_64__)
 
 // ---- carry-less multiplication
 
-// Bit-reflected constants of the polynomial P: x^n mod P, shifted left by one.
-constexpr long long X_160 = 0x1751997d0, X_96 = 0x0ccaa009e;  // folding by one block of 16 bytes
-constexpr long long X_64 = 0x163cd6124;                       // 96 bits to 64
-constexpr long long P = 0x1db710641, MU = 0x1f7011641;        // Barrett; MU is x^64 / P
+// Bit-reflected: in a register of n bits, bit i is the coefficient of x^(n - 1 - i). The product of
+// two registers of 64 bits comes out one bit low, as the product times x. With W = x^32 G:
+constexpr long long X_127 = 0xccaa009e, X_191 = 0xae689191;  // modulo W
+constexpr long long QUOTIENT = static_cast<long long>(0xb4e5b025f7011641);  // floor(x^127 / W)
+constexpr long long W_LOW = 0x1db710640;                                    // (W - x^64) / x
 
 // How a key that is not a whole number of blocks is put into blocks, by the size of its first,
 // short block: ALIGN moves the bytes to the right end of the block and fills it with zeros;
@@ -149,23 +156,21 @@ inline MAPCORE_PCLMUL __m128i load(const void *bytes)
 
 inline MAPCORE_PCLMUL __m128i fold(__m128i block, __m128i next)
 {
-    const __m128i by = _mm_set_epi64x(X_96, X_160);
+    const __m128i by = _mm_set_epi64x(X_127, X_191);
     return _mm_xor_si128(next, _mm_xor_si128(_mm_clmulepi64_si128(block, by, 0x00),
                                              _mm_clmulepi64_si128(block, by, 0x11)));
 }
 
+// The upper half of the block is multiplied down to 128 bits in all; then Barrett's reduction: the
+// quotient of the upper half, and what its multiple leaves of the lower half.
 inline MAPCORE_PCLMUL uint32_t reduce(__m128i block)
 {
-    const __m128i low_half = _mm_set_epi32(0, -1, 0, -1);
-    const __m128i barrett = _mm_set_epi64x(MU, P);
-    __m128i x = _mm_xor_si128(_mm_srli_si128(block, 8),
-                              _mm_clmulepi64_si128(block, _mm_cvtsi64_si128(X_96), 0x00));
-    x = _mm_xor_si128(_mm_srli_si128(x, 4), _mm_clmulepi64_si128(_mm_and_si128(x, low_half),
-                                                                 _mm_cvtsi64_si128(X_64), 0x00));
-    __m128i quotient = _mm_clmulepi64_si128(_mm_and_si128(x, low_half), barrett, 0x10);
-    x = _mm_xor_si128(
-        x, _mm_clmulepi64_si128(_mm_and_si128(quotient, low_half), barrett, 0x00));
-    return ~static_cast<uint32_t>(_mm_extract_epi32(x, 1));
+    const __m128i x =
+        _mm_xor_si128(_mm_srli_si128(block, 8),
+                      _mm_clmulepi64_si128(block, _mm_cvtsi64_si128(X_127), 0x00));
+    const __m128i quotient = _mm_clmulepi64_si128(x, _mm_cvtsi64_si128(QUOTIENT), 0x00);
+    const __m128i multiple = _mm_clmulepi64_si128(quotient, _mm_cvtsi64_si128(W_LOW), 0x00);
+    return ~static_cast<uint32_t>(_mm_extract_epi32(_mm_xor_si128(x, multiple), 2));
 }
 
 // 4 to 16 bytes, right-aligned in a block, without reading beyond them.
@@ -260,7 +265,7 @@ inline MAPCORE_VPCLMUL __m512i load_four(const uint8_t *first, size_t width)
 
 inline MAPCORE_VPCLMUL __m512i fold_four(__m512i blocks, __m512i next)
 {
-    const __m512i by = _mm512_broadcast_i64x2(_mm_set_epi64x(X_96, X_160));
+    const __m512i by = _mm512_broadcast_i64x2(_mm_set_epi64x(X_127, X_191));
     constexpr int XOR_OF_THREE = 0x96;
     return _mm512_ternarylogic_epi64(next, _mm512_clmulepi64_epi128(blocks, by, 0x00),
                                      _mm512_clmulepi64_epi128(blocks, by, 0x11), XOR_OF_THREE);
@@ -268,19 +273,13 @@ inline MAPCORE_VPCLMUL __m512i fold_four(__m512i blocks, __m512i next)
 
 inline MAPCORE_VPCLMUL __m128i reduce_four(__m512i blocks)
 {
-    const __m512i low_half = _mm512_set1_epi64(0xFFFFFFFF);
-    const __m512i barrett = _mm512_broadcast_i64x2(_mm_set_epi64x(MU, P));
-    __m512i x = _mm512_xor_si512(
+    const __m512i x = _mm512_xor_si512(
         _mm512_bsrli_epi128(blocks, 8),
-        _mm512_clmulepi64_epi128(blocks, _mm512_set1_epi64(X_96), 0x00));
-    x = _mm512_xor_si512(_mm512_bsrli_epi128(x, 4),
-                         _mm512_clmulepi64_epi128(_mm512_and_si512(x, low_half),
-                                                  _mm512_set1_epi64(X_64), 0x00));
-    __m512i quotient = _mm512_clmulepi64_epi128(_mm512_and_si512(x, low_half), barrett, 0x10);
-    x = _mm512_xor_si512(x, _mm512_clmulepi64_epi128(_mm512_and_si512(quotient, low_half),
-                                                     barrett, 0x00));
-    const __m512i second_words = _mm512_setr_epi32(1, 5, 9, 13, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    const __m512i crcs = _mm512_permutexvar_epi32(second_words, x);
+        _mm512_clmulepi64_epi128(blocks, _mm512_set1_epi64(X_127), 0x00));
+    const __m512i quotient = _mm512_clmulepi64_epi128(x, _mm512_set1_epi64(QUOTIENT), 0x00);
+    const __m512i multiple = _mm512_clmulepi64_epi128(quotient, _mm512_set1_epi64(W_LOW), 0x00);
+    const __m512i third_words = _mm512_setr_epi32(2, 6, 10, 14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    const __m512i crcs = _mm512_permutexvar_epi32(third_words, _mm512_xor_si512(x, multiple));
     return _mm_xor_si128(_mm512_castsi512_si128(crcs), _mm_set1_epi32(-1));
 }
 
@@ -319,6 +318,27 @@ MAPCORE_VPCLMUL void vpclmul_rows(const uint8_t *rows, size_t count, size_t widt
         out[row] = pclmul_one(rows + row * width, row_key_size(rows + row * width, width));
 }
 
+// `Modulus` for eight values at a time.
+MAPCORE_VPCLMUL void reduce_eight(const Modulus &modulus, uint32_t *values, size_t count)
+{
+    const __m512i low_factor = _mm512_set1_epi64(static_cast<uint32_t>(modulus.reciprocal));
+    const __m512i high_factor = _mm512_set1_epi64(static_cast<long long>(modulus.reciprocal >> 32));
+    const __m512i divisor = _mm512_set1_epi64(modulus.divisor);
+    size_t i = 0;
+    for (; i + 8 <= count; i += 8) {
+        auto *eight = reinterpret_cast<__m256i *>(values + i);
+        const __m512i x = _mm512_cvtepu32_epi64(_mm256_loadu_si256(eight));
+        const __m512i fraction =
+            _mm512_add_epi64(_mm512_mul_epu32(low_factor, x),
+                             _mm512_slli_epi64(_mm512_mul_epu32(high_factor, x), 32));
+        const __m512i low = _mm512_srli_epi64(_mm512_mul_epu32(fraction, divisor), 32);
+        const __m512i high = _mm512_mul_epu32(_mm512_srli_epi64(fraction, 32), divisor);
+        const __m512i remainders = _mm512_srli_epi64(_mm512_add_epi64(high, low), 32);
+        _mm256_storeu_si256(eight, _mm512_cvtepi64_epi32(remainders));
+    }
+    reduce_each(modulus, values + i, count - i);
+}
+
 bool has_pclmul()
 {
     return __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1");
@@ -337,10 +357,10 @@ std::vector<Crc32> find_implementations()
 {
     std::vector<Crc32> found;
 #if defined(__x86_64__)
-    if (has_vpclmul()) found.push_back({"vpclmul", pclmul_one, vpclmul_rows});
-    if (has_pclmul()) found.push_back({"pclmul", pclmul_one, pclmul_rows});
+    if (has_vpclmul()) found.push_back({"vpclmul", pclmul_one, vpclmul_rows, reduce_eight});
+    if (has_pclmul()) found.push_back({"pclmul", pclmul_one, pclmul_rows, reduce_each});
 #endif
-    found.push_back({"tables", tables_one, tables_rows});
+    found.push_back({"tables", tables_one, tables_rows, reduce_each});
     return found;
 }
 

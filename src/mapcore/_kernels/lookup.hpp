@@ -15,7 +15,8 @@ namespace mapcore {
 struct Lookup {
     // Hash keys where `ranges` is null, else range keys.
     const RangeIndex *ranges = nullptr;
-    // By the rank of a key among the starts of ranges: its partition, -1 in a gap.
+    // By the rank of a key among the starts of ranges: its partition, -1 in a gap. Null where it is
+    // the rank less one: no gaps but below the first start, and no splits.
     const std::int32_t *rank_partitions = nullptr;
     Modulus modulus;
     const Crc32 *crc32 = &crc32_implementation(0);
@@ -24,7 +25,7 @@ struct Lookup {
 
     std::int32_t partition(const std::uint8_t *key, std::size_t size) const
     {
-        if (ranges) return rank_partitions[ranges->rank(key, size)];
+        if (ranges) return rank_partition(ranges->rank(key, size));
         return static_cast<std::int32_t>(modulus(crc32->one(key, size)));
     }
 
@@ -44,6 +45,11 @@ struct Lookup {
     }
 
 private:
+    std::int32_t rank_partition(std::uint32_t rank) const
+    {
+        return rank_partitions ? rank_partitions[rank] : static_cast<std::int32_t>(rank) - 1;
+    }
+
     static constexpr std::size_t CHUNK = 1024;  // its numbers stay in the first-level cache
 
     template <class Keys>
@@ -66,13 +72,11 @@ private:
     template <class Keys>
     void hash_chunk(const Keys &keys, std::size_t count, std::int32_t *out, bool to_nodes) const
     {
-        std::uint32_t hashes[CHUNK];
-        hash(keys, count, hashes);
+        auto *numbers = reinterpret_cast<std::uint32_t *>(out);
+        hash(keys, count, numbers);
+        crc32->reduce(modulus, numbers, count);
         if (to_nodes)
-            for (std::size_t i = 0; i < count; i++) out[i] = masters[modulus(hashes[i])];
-        else
-            for (std::size_t i = 0; i < count; i++)
-                out[i] = static_cast<std::int32_t>(modulus(hashes[i]));
+            for (std::size_t i = 0; i < count; i++) out[i] = masters[out[i]];
     }
 
     template <class Keys>
@@ -94,7 +98,7 @@ private:
         ranges->ranks(keys, count, ranks);
         std::size_t first_gap = count;
         for (std::size_t i = 0; i < count; i++) {
-            out[i] = rank_partitions[ranks[i]];
+            out[i] = rank_partition(ranks[i]);
             if (out[i] < 0 && first_gap == count) first_gap = i;
         }
         if (to_nodes)

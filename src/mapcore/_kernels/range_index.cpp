@@ -32,73 +32,106 @@ RangeIndex::RangeIndex(const uint8_t *data, const int64_t *offsets, size_t count
     layers_.shrink_to_fit();
     groups_.shrink_to_fit();
     nodes_.shrink_to_fit();
+    shortcuts_.shrink_to_fit();
 }
 
 size_t RangeIndex::byte_count() const
 {
     return data_.capacity() + offsets_.capacity() * sizeof(uint32_t) +
            layers_.capacity() * sizeof(Layer) + groups_.capacity() * sizeof(Group) +
-           nodes_.capacity() * sizeof(SliceNode);
+           nodes_.capacity() * sizeof(SliceNode) + shortcuts_.capacity() * sizeof(Place) +
+           shortcut_tables_.capacity() * sizeof(Shortcuts);
 }
 
 uint32_t RangeIndex::rank(const uint8_t *key, size_t size) const
 {
     uint32_t rank = has_empty_;
     if (layers_.empty()) return rank;
-    Lane lane{key, size, layers_.data(), &rank};
+    Search search{key, size, layers_.data(), &rank};
     int64_t slice;
-    while (lane.layer && enter(lane, slice)) {
-        const SliceTree *tree = &lane.layer->tree;
-        uint32_t slice_rank;
-        descent_->own_trees(nodes_.data(), &tree, &slice, &slice_rank, 1);
-        lane.layer = leave(lane, slice_rank, slice);
+    while (search.layer && enter(search, slice)) {
+        const SliceTree &tree = search.layer->tree;
+        bool is_tie;
+        const uint32_t slice_rank =
+            descent_->one(nodes_.data(), tree, *shortcut(tree, slice), slice, is_tie);
+        search.layer = leave(search, slice_rank, is_tie);
     }
     return rank;
 }
 
-void RangeIndex::rank_in_layers(Lane *lanes, size_t count) const
+// Return the layer where the search goes on; or write the rank and return null.
+const RangeIndex::Layer *RangeIndex::leave(const Search &search, uint32_t slice_rank,
+                                           bool is_tie) const
 {
-    const SliceTree *trees[LANES];
-    int64_t slices[LANES];
-    uint32_t ranks[LANES];
+    const Layer &layer = *search.layer;
+    is_tie &= slice_rank < layer.slice_count;  // else with what fills the last leaf
+    if (layer.groups == EXACT) {
+        *search.out = layer.first + slice_rank + is_tie;
+        return nullptr;
+    }
+    const size_t slice_end = layer.slice_at + 8;
+    if (layer.groups == NO_GROUPS) {
+        const uint32_t start = layer.first + slice_rank;
+        *search.out = start + (is_tie && is_at_most(start, search.key, search.size, slice_end));
+        return nullptr;
+    }
+    const Group *group = groups_.data() + layer.groups + slice_rank;
+    uint32_t start = group->first;
+    if (is_tie) {
+        if (group->layer != NONE && search.size > slice_end) return layers_.data() + group->layer;
+        // At most nine starts end within the slice, and at most one is longer.
+        while (start < group[1].first && is_at_most(start, search.key, search.size, slice_end))
+            start++;
+    }
+    *search.out = start;
+    return nullptr;
+}
+
+// Finish the searches in their layers; return how many go on below, moved to the front.
+size_t RangeIndex::leave_all(Search *searches, const Lanes &lanes, size_t count) const
+{
+    prefetch_ties(searches, lanes, count);
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (const Layer *next = leave(searches[i], lanes.ranks[i], lanes.ties[i])) {
+            __builtin_prefetch(next);
+            searches[left] = searches[i];
+            searches[left++].layer = next;
+        }
+    return left;
+}
+
+void RangeIndex::rank_in_layers(Search *searches, Lanes &lanes, size_t count) const
+{
     while (count > 0) {
         for (size_t i = 0; i < count; i++) {
-            __builtin_prefetch(data_.data() + lanes[i].layer->prefix_data);
-            __builtin_prefetch(nodes_.data() + lanes[i].layer->tree.levels[0]);
+            __builtin_prefetch(data_.data() + searches[i].layer->prefix_data);
+            __builtin_prefetch(nodes_.data() + searches[i].layer->tree.levels[0]);
         }
         size_t entered = 0;
         for (size_t i = 0; i < count; i++)
-            if (enter(lanes[i], slices[entered])) {
-                trees[entered] = &lanes[i].layer->tree;
-                lanes[entered++] = lanes[i];
+            if (enter(searches[i], lanes.slices[entered])) {
+                lanes.trees[entered] = &searches[i].layer->tree;
+                lanes.places[entered] = *shortcut(*lanes.trees[entered], lanes.slices[entered]);
+                searches[entered++] = searches[i];
             }
-        descent_->own_trees(nodes_.data(), trees, slices, ranks, entered);
-        prefetch_ties(lanes, ranks, slices, entered);
-        size_t left = 0;
-        for (size_t i = 0; i < entered; i++)
-            if (const Layer *next = leave(lanes[i], ranks[i], slices[i])) {
-                __builtin_prefetch(next);
-                lanes[left] = lanes[i];
-                lanes[left++].layer = next;
-            }
-        count = left;
+        descent_->own_trees(nodes_.data(), lanes, entered);
+        count = leave_all(searches, lanes, entered);
     }
 }
 
 // What `leave` will read of groups and starts.
-void RangeIndex::prefetch_ties(const Lane *lanes, const uint32_t *ranks, const int64_t *slices,
-                               size_t count) const
+void RangeIndex::prefetch_ties(const Search *searches, const Lanes &lanes, size_t count) const
 {
     uint32_t starts[LANES];
     size_t ties = 0;
     for (size_t i = 0; i < count; i++) {
-        const Layer &layer = *lanes[i].layer;
-        if (layer.groups == EXACT) continue;
-        if (layer.groups != NO_GROUPS) {
-            __builtin_prefetch(groups_.data() + layer.groups + ranks[i]);
-        } else if (is_slice(layer, ranks[i], slices[i])) {
-            starts[ties++] = layer.first + ranks[i];
-            __builtin_prefetch(offsets_.data() + layer.first + ranks[i]);
+        const Layer &layer = *searches[i].layer;
+        if (layer.groups < EXACT) {
+            __builtin_prefetch(groups_.data() + layer.groups + lanes.ranks[i]);
+        } else if (layer.groups == NO_GROUPS && lanes.ties[i] && lanes.ranks[i] < layer.slice_count) {
+            starts[ties++] = layer.first + lanes.ranks[i];
+            __builtin_prefetch(offsets_.data() + layer.first + lanes.ranks[i]);
         }
     }
     for (size_t i = 0; i < ties; i++) __builtin_prefetch(data_.data() + offsets_[starts[i]]);
@@ -163,7 +196,7 @@ SliceTree RangeIndex::build_tree(const std::vector<int64_t> &slices)
     while (node_counts.back() > 1)
         node_counts.push_back((node_counts.back() + NODE_CHILDREN - 1) / NODE_CHILDREN);
     SliceTree tree{};
-    tree.height = static_cast<uint32_t>(node_counts.size());
+    tree.height = static_cast<std::uint16_t>(node_counts.size());
     size_t slices_in_child = 0;
     size_t first = nodes_.size();
     for (size_t nodes : node_counts) nodes_.resize(nodes_.size() + nodes);
@@ -183,7 +216,46 @@ SliceTree RangeIndex::build_tree(const std::vector<int64_t> &slices)
             }
         slices_in_child = above_leaves == 0 ? NODE_SLICES : slices_in_child * NODE_CHILDREN;
     }
+    if (tree.height > 2 && shortcut_tables_.size() < UINT16_MAX) build_shortcuts(tree, slices);
     return tree;
+}
+
+void RangeIndex::build_shortcuts(SliceTree &tree, const std::vector<int64_t> &slices)
+{
+    constexpr uint64_t SLICES_IN_INTERVAL = 8;
+    Shortcuts table{slices.front(), 0, static_cast<uint32_t>(shortcuts_.size()), 0};
+    const uint64_t span = static_cast<uint64_t>(slices.back()) - table.least;
+    while (span >> table.shift >= slices.size() / SLICES_IN_INTERVAL) table.shift++;
+    const uint64_t last = span >> table.shift;
+    const uint32_t lowest = tree.height - 2u;
+    size_t at_lowest = 0;  // how many slices are found from the lowest level
+    size_t begin = 0;      // of the slices of the interval
+    for (uint64_t interval = 0; interval <= last; interval++) {
+        size_t end = begin;
+        while (end < slices.size() &&
+               (static_cast<uint64_t>(slices[end]) - table.least) >> table.shift == interval)
+            end++;
+        // A slice of the interval ranks from `begin` to `end`: the node must have both below it,
+        // where rank r is found under the slice r, the first one not less.
+        uint32_t low = static_cast<uint32_t>(begin / (NODE_SLICES * NODE_CHILDREN));
+        uint32_t high = static_cast<uint32_t>(std::min(end, slices.size() - 1) /
+                                              (NODE_SLICES * NODE_CHILDREN));
+        uint32_t level = lowest;
+        for (; low != high; level--) {
+            low /= NODE_CHILDREN;
+            high /= NODE_CHILDREN;
+        }
+        shortcuts_.push_back(level << PLACE_LEVEL_SHIFT | low);
+        if (level == lowest) at_lowest += end - begin;
+        begin = end;
+    }
+    if (at_lowest < slices.size() / 4 * 3) {
+        shortcuts_.resize(table.first);
+        return;
+    }
+    table.last = static_cast<uint32_t>(shortcuts_.size() - 1);
+    tree.shortcuts = static_cast<std::uint16_t>(shortcut_tables_.size());
+    shortcut_tables_.push_back(table);
 }
 
 }  // namespace mapcore

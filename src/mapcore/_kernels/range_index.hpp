@@ -6,6 +6,11 @@
 // the same slice form a group; those of a group that are longer than the slice get a layer of their
 // own, unless there is only one. So long shared prefixes cost one comparison, wherever they begin,
 // and each layer is a tree of plain numbers.
+//
+// A large tree whose slices are evenly spread has shortcuts: what lies between its least and its
+// greatest slice is divided into equal intervals, and a table says for each the lowest node with
+// all slices of the interval below it, at the level above the leaves or higher. Most starts are
+// found in three steps then, whatever their number.
 #pragma once
 
 #include <algorithm>
@@ -67,8 +72,14 @@ private:
         std::uint32_t layer;  // of its starts that are longer than the slice, or NONE
     };
 
+    struct Shortcuts {
+        std::int64_t least;   // slice of the tree
+        std::uint32_t shift;  // from the distance to the least slice to the interval
+        std::uint32_t first, last;  // in `shortcuts_`
+    };
+
     // One lookup on its way.
-    struct Lane {
+    struct Search {
         const std::uint8_t *key;
         std::size_t size;
         const Layer *layer;
@@ -84,23 +95,19 @@ private:
     bool is_at_most(std::size_t start, const std::uint8_t *key, std::size_t size,
                     std::size_t equal_until) const;
     int beside_prefix(const Layer &layer, const std::uint8_t *key, std::size_t size) const;
-    bool is_slice(const Layer &layer, std::uint32_t rank, std::int64_t slice) const
-    {
-        if (rank >= layer.slice_count) return false;
-        const SliceNode *leaves = nodes_.data() + layer.tree.levels[layer.tree.height - 1];
-        return leaves[rank / NODE_SLICES].slices[rank % NODE_SLICES] == slice;
-    }
-    bool enter(const Lane &lane, std::int64_t &slice) const;
-    const Layer *leave(const Lane &lane, std::uint32_t slice_rank, std::int64_t slice) const;
-    void prefetch_ties(const Lane *lanes, const std::uint32_t *ranks, const std::int64_t *slices,
-                       std::size_t count) const;
+    const Place *shortcut(const SliceTree &tree, std::int64_t slice) const;
+    bool enter(const Search &search, std::int64_t &slice) const;
+    const Layer *leave(const Search &search, std::uint32_t slice_rank, bool is_tie) const;
+    std::size_t leave_all(Search *searches, const Lanes &lanes, std::size_t count) const;
+    void prefetch_ties(const Search *searches, const Lanes &lanes, std::size_t count) const;
+    void rank_in_layers(Search *searches, Lanes &lanes, std::size_t count) const;
 
     template <class Keys>
     void rank_lanes(const Keys &keys, std::size_t count, std::uint32_t *out) const;
-    void rank_in_layers(Lane *lanes, std::size_t count) const;
 
     void build_layer(std::size_t position);
     SliceTree build_tree(const std::vector<std::int64_t> &slices);
+    void build_shortcuts(SliceTree &tree, const std::vector<std::int64_t> &slices);
 
     const Descent *descent_;
     bool has_empty_ = false;  // an empty start is least; left out of the layers, it shares nothing
@@ -109,6 +116,8 @@ private:
     std::vector<Layer> layers_;
     std::vector<Group> groups_;
     std::vector<SliceNode> nodes_;
+    std::vector<Shortcuts> shortcut_tables_{1};  // none is number 0
+    std::vector<Place> shortcuts_{0};            // at 0 the root
 };
 
 // The next eight bytes as a number that is ordered like them, with zeros for bytes that are not
@@ -168,43 +177,28 @@ inline int RangeIndex::beside_prefix(const Layer &layer, const std::uint8_t *key
     return order == 0 && shared < layer.prefix_size ? -1 : order;
 }
 
-// Give the slice to look for in the lane's layer; or write the rank and return false.
-inline bool RangeIndex::enter(const Lane &lane, std::int64_t &slice) const
+// Where to start looking for a slice. Slices less than all or greater than all belong to the first
+// or last interval: that holds the least or greatest slice, and so the outermost leaf.
+inline const Place *RangeIndex::shortcut(const SliceTree &tree, std::int64_t slice) const
 {
-    const int side = beside_prefix(*lane.layer, lane.key, lane.size);
-    if (side != 0) {
-        *lane.out = side < 0 ? lane.layer->first : lane.layer->end;
-        return false;
-    }
-    slice = slice_of(lane.key + lane.layer->slice_at, lane.size - lane.layer->slice_at);
-    return true;
+    const Shortcuts &table = shortcut_tables_[tree.shortcuts];
+    const std::uint64_t distance =
+        slice > table.least ? static_cast<std::uint64_t>(slice) - table.least : 0;
+    const std::uint64_t at = table.first + (distance >> table.shift);
+    return shortcuts_.data() + (at < table.last ? at : table.last);
 }
 
-// Return the layer where the lookup goes on; or write the rank and return null.
-inline const RangeIndex::Layer *RangeIndex::leave(const Lane &lane, std::uint32_t slice_rank,
-                                                  std::int64_t slice) const
+// Give the slice to look for in the layer; or write the rank and return false.
+inline bool RangeIndex::enter(const Search &search, std::int64_t &slice) const
 {
-    const Layer &layer = *lane.layer;
-    const bool is_tie = is_slice(layer, slice_rank, slice);
-    if (layer.groups == EXACT) {
-        *lane.out = layer.first + slice_rank + is_tie;
-        return nullptr;
+    const Layer &layer = *search.layer;
+    const int side = beside_prefix(layer, search.key, search.size);
+    if (side != 0) {
+        *search.out = side < 0 ? layer.first : layer.end;
+        return false;
     }
-    const std::size_t slice_end = layer.slice_at + 8;
-    if (layer.groups == NO_GROUPS) {
-        const std::uint32_t start = layer.first + slice_rank;
-        *lane.out = start + (is_tie && is_at_most(start, lane.key, lane.size, slice_end));
-        return nullptr;
-    }
-    const Group *group = groups_.data() + layer.groups + slice_rank;
-    std::uint32_t start = group->first;
-    if (is_tie) {
-        if (group->layer != NONE && lane.size > slice_end) return layers_.data() + group->layer;
-        // At most nine starts end within the slice, and at most one is longer.
-        while (start < group[1].first && is_at_most(start, lane.key, lane.size, slice_end)) start++;
-    }
-    *lane.out = start;
-    return nullptr;
+    slice = slice_of(search.key + layer.slice_at, search.size - layer.slice_at);
+    return true;
 }
 
 template <class Keys>
@@ -215,29 +209,34 @@ void RangeIndex::rank_lanes(const Keys &keys, std::size_t count, std::uint32_t *
         return;
     }
     const Layer &top = layers_[0];
-    Lane lanes[LANES];
-    std::int64_t slices[LANES];
-    std::uint32_t ranks[LANES];
-    bool is_decided[LANES];
-    for (std::size_t i = 0; i < LANES; i++) {
-        slices[i] = INT64_MIN;
-        is_decided[i] = true;
-        if (i >= count) continue;
-        lanes[i] = {keys.key(i), keys.size(i), &top, out + i};
-        is_decided[i] = !enter(lanes[i], slices[i]);
-    }
-    descent_->same_tree(nodes_.data(), top.tree, slices, ranks);
-    if (top.groups != EXACT) prefetch_ties(lanes, ranks, slices, count);
-    std::size_t left = 0;
+    Search searches[LANES];
+    Lanes lanes;
+    const Place *places[LANES];
+    std::size_t entered = 0;
     for (std::size_t i = 0; i < count; i++) {
-        if (is_decided[i]) continue;
-        if (const Layer *next = leave(lanes[i], ranks[i], slices[i])) {
-            __builtin_prefetch(next);
-            lanes[left] = lanes[i];
-            lanes[left++].layer = next;
-        }
+        searches[entered] = {keys.key(i), keys.size(i), &top, out + i};
+        if (!enter(searches[entered], lanes.slices[entered])) continue;
+        places[entered] = shortcut(top.tree, lanes.slices[entered]);
+        __builtin_prefetch(places[entered++]);
     }
-    if (left > 0) rank_in_layers(lanes, left);
+    lanes.trees[0] = &top.tree;
+    for (std::size_t i = 0; i < entered; i++) {
+        lanes.places[i] = *places[i];
+        __builtin_prefetch(nodes_.data() + top.tree.levels[lanes.places[i] >> PLACE_LEVEL_SHIFT] +
+                           (lanes.places[i] & PLACE_NODE_MASK));
+    }
+    descent_->same_tree(nodes_.data(), lanes, entered);
+    bool has_ties = false;
+    for (std::size_t i = 0; i < entered; i++) {
+        lanes.ties[i] &= lanes.ranks[i] < top.slice_count;  // else with what fills the last leaf
+        has_ties |= lanes.ties[i];
+    }
+    // Without groups or ties the ranks among slices are ranks among starts.
+    if (top.groups == EXACT || (top.groups == NO_GROUPS && !has_ties))
+        for (std::size_t i = 0; i < entered; i++)
+            *searches[i].out = top.first + lanes.ranks[i] + lanes.ties[i];
+    else
+        rank_in_layers(searches, lanes, leave_all(searches, lanes, entered));
 }
 
 }  // namespace mapcore

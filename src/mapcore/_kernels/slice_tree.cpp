@@ -1,6 +1,5 @@
 #include "slice_tree.hpp"
 
-#include <algorithm>
 #include <vector>
 
 #if defined(__x86_64__)
@@ -49,48 +48,81 @@ inline MAPCORE_AVX512 uint32_t count_less_avx512(const SliceNode &node, int64_t 
 
 #endif
 
-// The two loops are the same for all of them; a function with a target attribute can only be
-// inlined into one that has it too, which a template cannot pass on.
+// The loops are the same for all of them. They are a macro, since a function with a target attribute
+// can only be inlined into one that has it too, which a template cannot pass on.
+//
+// `level` counts down to the leaves by the tree's own numbering: the root is level 0.
 #define MAPCORE_DESCENT(NAME, TARGET)                                                            \
-    TARGET void same_tree_##NAME(const SliceNode *nodes, const SliceTree &tree,                  \
-                                 const int64_t *slices, uint32_t *ranks)                         \
+    inline TARGET uint32_t step_##NAME(const SliceNode *nodes, const SliceTree &tree,            \
+                                       uint32_t level, uint32_t node, int64_t slice)             \
     {                                                                                            \
-        uint32_t at[LANES] = {0};                                                                \
-        for (uint32_t level = 0; level + 1 < tree.height; level++) {                             \
-            const SliceNode *here = nodes + tree.levels[level];                                  \
-            const SliceNode *below = nodes + tree.levels[level + 1];                             \
-            for (size_t lane = 0; lane < LANES; lane++) {                                        \
-                const uint32_t less = count_less_##NAME(here[at[lane]], slices[lane]);           \
-                at[lane] = at[lane] * static_cast<uint32_t>(NODE_CHILDREN) + less;               \
-                __builtin_prefetch(below + at[lane]);                                            \
-            }                                                                                    \
-        }                                                                                        \
-        const SliceNode *leaves = nodes + tree.levels[tree.height - 1];                          \
-        for (size_t lane = 0; lane < LANES; lane++)                                              \
-            ranks[lane] = at[lane] * static_cast<uint32_t>(NODE_SLICES) +                        \
-                          count_less_##NAME(leaves[at[lane]], slices[lane]);                     \
+        const uint32_t child = node * static_cast<uint32_t>(NODE_CHILDREN) +                     \
+                               count_less_##NAME(nodes[tree.levels[level] + node], slice);       \
+        __builtin_prefetch(nodes + tree.levels[level + 1] + child);                              \
+        return child;                                                                            \
     }                                                                                            \
                                                                                                  \
-    TARGET void own_trees_##NAME(const SliceNode *nodes, const SliceTree *const *trees,          \
-                                 const int64_t *slices, uint32_t *ranks, size_t count)           \
+    inline TARGET uint32_t finish_##NAME(const SliceNode *nodes, const SliceTree &tree,          \
+                                         uint32_t node, int64_t slice, bool &is_tie)             \
     {                                                                                            \
-        uint32_t highest = 0;                                                                    \
+        const SliceNode &leaf = nodes[tree.levels[tree.height - 1] + node];                      \
+        const uint32_t less = count_less_##NAME(leaf, slice);                                    \
+        is_tie = less < NODE_SLICES && leaf.slices[less] == slice;                               \
+        return node * static_cast<uint32_t>(NODE_SLICES) + less;                                 \
+    }                                                                                            \
+                                                                                                 \
+    TARGET uint32_t one_##NAME(const SliceNode *nodes, const SliceTree &tree, Place place,       \
+                               int64_t slice, bool &is_tie)                                      \
+    {                                                                                            \
+        uint32_t node = place & PLACE_NODE_MASK;                                                 \
+        for (uint32_t level = place >> PLACE_LEVEL_SHIFT; level + 1 < tree.height; level++)      \
+            node = step_##NAME(nodes, tree, level, node, slice);                                 \
+        return finish_##NAME(nodes, tree, node, slice, is_tie);                                  \
+    }                                                                                            \
+                                                                                                 \
+    TARGET void same_tree_##NAME(const SliceNode *nodes, Lanes &lanes, size_t count)             \
+    {                                                                                            \
+        const SliceTree &tree = *lanes.trees[0];                                                 \
+        uint32_t at[LANES];                                                                      \
+        const uint32_t lowest = tree.height < 2 ? 0 : tree.height - 2u;                          \
+        uint32_t first = lowest;                                                                 \
         for (size_t lane = 0; lane < count; lane++) {                                            \
-            ranks[lane] = 0;                                                                     \
-            highest = std::max(highest, trees[lane]->height);                                    \
+            const uint32_t level = lanes.places[lane] >> PLACE_LEVEL_SHIFT;                      \
+            at[lane] = lanes.places[lane] & PLACE_NODE_MASK;                                     \
+            first = level < first ? level : first;                                               \
         }                                                                                        \
-        for (uint32_t level = 0; level < highest; level++)                                       \
+        for (uint32_t level = first; level < lowest; level++)                                    \
+            for (size_t lane = 0; lane < count; lane++)                                          \
+                if (lanes.places[lane] >> PLACE_LEVEL_SHIFT <= level)                            \
+                    at[lane] = step_##NAME(nodes, tree, level, at[lane], lanes.slices[lane]);    \
+        if (tree.height > 1)                                                                     \
+            for (size_t lane = 0; lane < count; lane++)                                          \
+                at[lane] = step_##NAME(nodes, tree, lowest, at[lane], lanes.slices[lane]);       \
+        for (size_t lane = 0; lane < count; lane++)                                              \
+            lanes.ranks[lane] = finish_##NAME(nodes, tree, at[lane], lanes.slices[lane],         \
+                                              lanes.ties[lane]);                                 \
+    }                                                                                            \
+                                                                                                 \
+    TARGET void own_trees_##NAME(const SliceNode *nodes, Lanes &lanes, size_t count)             \
+    {                                                                                            \
+        uint32_t at[LANES], levels[LANES];                                                       \
+        for (size_t lane = 0; lane < count; lane++) {                                            \
+            levels[lane] = lanes.places[lane] >> PLACE_LEVEL_SHIFT;                              \
+            at[lane] = lanes.places[lane] & PLACE_NODE_MASK;                                     \
+        }                                                                                        \
+        for (bool is_deeper = true; is_deeper;) {                                                \
+            is_deeper = false;                                                                   \
             for (size_t lane = 0; lane < count; lane++) {                                        \
-                const SliceTree &tree = *trees[lane];                                            \
-                if (level >= tree.height) continue;                                              \
-                const SliceNode &here = nodes[tree.levels[level] + ranks[lane]];                 \
-                const uint32_t less = count_less_##NAME(here, slices[lane]);                     \
-                const bool is_leaf = level + 1 == tree.height;                                   \
-                ranks[lane] = ranks[lane] * static_cast<uint32_t>(is_leaf ? NODE_SLICES          \
-                                                                          : NODE_CHILDREN) +     \
-                              less;                                                              \
-                if (!is_leaf) __builtin_prefetch(nodes + tree.levels[level + 1] + ranks[lane]);  \
+                const SliceTree &tree = *lanes.trees[lane];                                      \
+                if (levels[lane] + 1 >= tree.height) continue;                                   \
+                at[lane] =                                                                       \
+                    step_##NAME(nodes, tree, levels[lane]++, at[lane], lanes.slices[lane]);      \
+                is_deeper = true;                                                                \
             }                                                                                    \
+        }                                                                                        \
+        for (size_t lane = 0; lane < count; lane++)                                              \
+            lanes.ranks[lane] = finish_##NAME(nodes, *lanes.trees[lane], at[lane],               \
+                                              lanes.slices[lane], lanes.ties[lane]);             \
     }
 
 MAPCORE_DESCENT(portable, )
@@ -105,11 +137,11 @@ std::vector<Descent> find_descents()
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("popcnt"))
-        found.push_back({"avx512", same_tree_avx512, own_trees_avx512});
+        found.push_back({"avx512", one_avx512, same_tree_avx512, own_trees_avx512});
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt"))
-        found.push_back({"avx2", same_tree_avx2, own_trees_avx2});
+        found.push_back({"avx2", one_avx2, same_tree_avx2, own_trees_avx2});
 #endif
-    found.push_back({"portable", same_tree_portable, own_trees_portable});
+    found.push_back({"portable", one_portable, same_tree_portable, own_trees_portable});
     return found;
 }
 

@@ -26,20 +26,36 @@ struct alignas(64) SliceNode {
 };
 
 struct SliceTree {
-    std::uint32_t height;
+    std::uint16_t height;
+    std::uint16_t shortcuts;                // its table of shortcuts, 0 for none
     std::uint32_t levels[TREE_LEVELS_MAX];  // the first node of each level, root first
 };
 
-// One way to descend, for some set of instructions. Each writes, lane by lane, how many slices of
-// the tree are less than the one looked for.
+// Where a descent stands: a level, and a node of that level, in one word.
+using Place = std::uint32_t;
+constexpr std::uint32_t PLACE_LEVEL_SHIFT = 28;
+constexpr std::uint32_t PLACE_NODE_MASK = (1u << PLACE_LEVEL_SHIFT) - 1;
+static_assert(TREE_SLICES_MAX / NODE_SLICES <= PLACE_NODE_MASK);
+
+// Lookups on their way through trees, side by side.
+struct Lanes {
+    std::int64_t slices[LANES];      // what is looked for
+    const SliceTree *trees[LANES];   // where
+    Place places[LANES];             // where in there; no lower than just above the leaves
+    std::uint32_t ranks[LANES];      // how many slices of the tree are less
+    bool ties[LANES];                // whether the tree has the slice
+};
+
+// One way to descend, for some set of instructions: from places to ranks and ties.
 struct Descent {
     const char *name;
-    // LANES lookups in one tree.
-    void (*same_tree)(const SliceNode *nodes, const SliceTree &tree, const std::int64_t *slices,
-                      std::uint32_t *ranks);
-    // `count` lookups, each in a tree of its own.
-    void (*own_trees)(const SliceNode *nodes, const SliceTree *const *trees,
-                      const std::int64_t *slices, std::uint32_t *ranks, std::size_t count);
+    // One lookup; returns the rank.
+    std::uint32_t (*one)(const SliceNode *nodes, const SliceTree &tree, Place place,
+                         std::int64_t slice, bool &is_tie);
+    // The first `count` lanes.
+    // All lanes are in the tree of the first.
+    void (*same_tree)(const SliceNode *nodes, Lanes &lanes, std::size_t count);
+    void (*own_trees)(const SliceNode *nodes, Lanes &lanes, std::size_t count);
 };
 
 // The descents that this processor can run, best first; the last one runs everywhere.

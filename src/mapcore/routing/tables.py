@@ -144,8 +144,10 @@ def build_tables(source: PartitionMap) -> _routing.Tables:
     )
 
 
-def _rank_partitions(keys: RangeKeys, masters: NDArray[np.int32]) -> NDArray[np.int32]:
+def _rank_partitions(keys: RangeKeys, masters: NDArray[np.int32]) -> NDArray[np.int32] | None:
     """By rank of a key among the starts of segments: the partition that answers for it, or -1.
+
+    None where that is the rank less one.
 
     Where a range is being split, the source answers as long as it has a master that is online: the
     ranges that come from it are still being filled. After that the range answers that comes from
@@ -157,4 +159,5 @@ def _rank_partitions(keys: RangeKeys, masters: NDArray[np.int32]) -> NDArray[np.
         partitions[segment + 1] = next(
             (partition for partition in covering if masters[partition] >= 0), covering[0]
         )
-    return partitions
+    is_rank_less_one = np.array_equal(partitions, np.arange(-1, len(partitions) - 1))
+    return None if is_rank_less_one else partitions
