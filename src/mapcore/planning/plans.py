@@ -28,6 +28,7 @@ from mapcore.states import Placement
 
 if TYPE_CHECKING:
     from mapcore.planning.explain import NodeExplanation, PartitionExplanation
+    from mapcore.planning.proofs import PlanCertificate
 
 __all__ = ["Balance", "Plan", "Spread", "Work"]
 
@@ -156,6 +157,13 @@ class Plan:
     def loads_after(self, *placements: Placement) -> NDArray[np.int64]:
         """Return the copies of each node in the target, of these placements or all; int64."""
         return self.target.loads(*placements)
+
+    @cached_property
+    def certificate(self) -> PlanCertificate:
+        """How good the plan is, by checkers that share no code with the planner."""
+        from mapcore.planning.proofs import PlanCertificate
+
+        return PlanCertificate(self.target, self.work)
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:

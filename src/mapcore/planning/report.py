@@ -36,6 +36,7 @@ def write_report(plan: Plan) -> str:
             plan, "masters a node", plan.loads_before(*_MASTERS), plan.loads_after(*_MASTERS)
         ),
         _spread(plan),
+        str(plan.certificate).splitlines(),
         _busiest(plan),
         _warnings(plan),
     )
@@ -76,6 +77,7 @@ def report_document(plan: Plan) -> dict[str, Any]:
             names[node]: {"in": int(moved_in[node]), "out": int(moved_out[node])}
             for node in busy.tolist()
         },
+        "certificate": plan.certificate.to_dict(),
         "warnings": list(plan.warnings),
     }
 

@@ -1,0 +1,148 @@
+"""The certificate of a plan: what it costs, what no plan can go below, and who checked it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from mapcore.planning.certificate import check_roles
+from mapcore.planning.placement_check import check_placement
+from mapcore.states import PLACEMENT_MASK, Placement
+
+if TYPE_CHECKING:
+    from mapcore.maps import PartitionMap
+    from mapcore.planning.plans import Work
+
+__all__ = ["Objective", "PlanCertificate"]
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """One thing that a plan keeps small.
+
+    Attributes:
+        name: what it is.
+        value: what it is in this plan, recounted.
+        bound: no plan that is as good in all objectives before goes below; None if not proven.
+    """
+
+    name: str
+    value: int
+    bound: int | None
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether no plan does better."""
+        return self.value == self.bound
+
+    def __str__(self) -> str:
+        if self.is_reached:
+            return f"{self.name:<28}{self.value:>12,}  no plan has less"
+        least = (
+            "nothing is proven" if self.bound is None else f"no plan has less than {self.bound:,}"
+        )
+        return f"{self.name:<28}{self.value:>12,}  {least}"
+
+
+@dataclass(frozen=True, eq=False)
+class PlanCertificate:
+    """How good a plan is, by checkers that share no code with the planner.
+
+    The checkers recount the target and derive lower bounds from prices that the planner hands
+    over: any prices at all give bounds that are true, good ones give bounds that are reached. They
+    run when a result is first asked for, in 1 to 100 milliseconds for 65,536 partitions.
+    """
+
+    _target: PartitionMap = field(repr=False)
+    _work: Work = field(repr=False)
+
+    @cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the plan keeps small, the most important first."""
+        return self._findings[0]
+
+    @cached_property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the plan, which would be a bug in mapcore."""
+        return self._findings[1]
+
+    @property
+    def is_optimal(self) -> bool:
+        """Whether the plan is sound, and no plan is better in any objective in their order."""
+        return not self.faults and all(objective.is_reached for objective in self.objectives)
+
+    def verify(self) -> bool:
+        """Run the checkers again, and return whether the plan is proven sound and optimal."""
+        for name in ("_findings", "objectives", "faults"):
+            self.__dict__.pop(name, None)
+        return self.is_optimal
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a document of plain values."""
+        return {
+            "optimal": self.is_optimal,
+            "faults": list(self.faults),
+            "objectives": [
+                {"name": each.name, "value": each.value, "bound": each.bound}
+                for each in self.objectives
+            ],
+        }
+
+    def __str__(self) -> str:
+        if self.faults:
+            return "\n".join(("the plan is WRONG", *(f"  {fault}" for fault in self.faults)))
+        head = "proven optimal" if self.is_optimal else "sound, not proven optimal throughout"
+        return "\n".join((f"certificate: {head}", *(f"  {each}" for each in self.objectives)))
+
+    @cached_property
+    def _findings(self) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
+        placed, placed_fault = _check_copies(self._work)
+        led, led_fault = _check_masters(self._work)
+        faults = (placed_fault, led_fault, _compare(self._target, self._work))
+        return (*placed, *led), tuple(fault for fault in faults if fault)
+
+
+def _check_copies(work: Work) -> tuple[list[Objective], str | None]:
+    """Prove the placement; where no data moves there is nothing to choose."""
+    if work.placement_problem is None or work.placement is None:
+        return [], None
+    proof = check_placement(work.placement_problem, work.placement)
+    objectives = [Objective("copies missing", proof.missing, proof.missing_bound)]
+    for level, value, bound in zip(
+        work.asked.settings.spread_levels, proof.spread_excess, proof.spread_bound, strict=True
+    ):
+        objectives.append(Objective(f"spread excess by {level}", value, bound))
+    objectives.append(Objective("imbalance of copies", proof.imbalance, proof.imbalance_bound))
+    objectives.append(Objective("moves", proof.moves, proof.moves_bound))
+    return objectives, proof.fault or None
+
+
+def _check_masters(work: Work) -> tuple[list[Objective], str | None]:
+    proof = check_roles(work.roles_problem, work.roles)
+    names = ["imbalance of masters", "changes of master"]
+    if work.roles_problem.keep_current:
+        names.reverse()
+    objectives = []
+    is_reached = True
+    for name, value, bound in zip(names, proof.costs, proof.bound, strict=False):
+        objectives.append(Objective(name, value, bound if is_reached else None))
+        is_reached = is_reached and value == bound
+    return objectives, proof.fault
+
+
+def _compare(target: PartitionMap, work: Work) -> str | None:
+    """Return how the target map differs from the copies and masters that were proven."""
+    placed = work.roles_problem.placed
+    held = placed >= 0
+    rows = np.repeat(np.arange(target.partition_count), np.diff(target.offsets))
+    leads = (target.copy_codes & PLACEMENT_MASK) == Placement.MASTER
+    width = max(1, target.node_count)
+    found = np.sort((rows * width + target.copy_nodes) * 2 + leads)
+    proven_rows = np.broadcast_to(np.arange(len(placed))[:, None], placed.shape)
+    proven = np.sort(((proven_rows * width + placed) * 2 + work.roles.is_master)[held])
+    if np.array_equal(found, proven):
+        return None
+    return "the target map does not hold the copies and masters that were proven"
