@@ -93,3 +93,9 @@ def test_every_command_of_a_guide_prints_what_it_shows(guide: Path, tmp_path: Pa
 
 def test_the_reference_of_the_command_is_its_help() -> None:
     assert reference.PAGE.read_text() == reference.page(), "run python tools/reference.py"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").rglob("*.md")), ids=lambda page: page.name)
+def test_links_between_pages_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), target

@@ -136,6 +136,28 @@ def test_what_cannot_be_planned_is_said_and_exits_with_2(
     assert "Traceback" not in result.stderr
 
 
+def test_partitions_and_nodes_are_explained_instead_of_reported(run: Run) -> None:
+    arguments = (COUCHBASE, "--remove", "kv-03", "--explain", "61", "--explain-node", "kv-03")
+    result = run("plan", *arguments)
+    assert result.exit_code == 0
+    planned = mapcore.plan(mapcore.load(COUCHBASE), remove=["kv-03"])
+    assert result.stdout == (
+        f"{planned.explain(partition='61')}\n\n{planned.explain(node='kv-03')}\n"
+    )
+    read = json.loads(run("plan", *arguments, "--json").stdout)
+    assert read["explanations"][0] == json.loads(
+        json.dumps(planned.explain(partition="61").to_dict())
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--explain", "9999"], ["--explain-node", "kv-99"]])
+def test_what_is_not_there_cannot_be_explained(run: Run, arguments: list[str]) -> None:
+    result = run("plan", COUCHBASE, *arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith(f"mapcore: {COUCHBASE}: ")
+    assert arguments[1] in result.stderr
+
+
 def test_a_failed_plan_writes_nothing(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "next.json"
     path.write_text("before")

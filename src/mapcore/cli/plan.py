@@ -20,6 +20,7 @@ from mapcore.cli.inputs import (
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import print_json
 from mapcore.errors import PlanError
+from mapcore.planning.explain import NodeExplanation, PartitionExplanation
 
 __all__ = ["plan"]
 
@@ -112,6 +113,19 @@ class Pairs(click.ParamType[tuple[str, Any]]):
 @click.option("--rebuild", is_flag=True, help="Restore and balance copies, whatever else is asked.")
 @map_option
 @click.option(
+    "--explain",
+    metavar="PARTITION",
+    multiple=True,
+    help="Say why the copies of a partition stand where they do, instead of the report.",
+)
+@click.option(
+    "--explain-node",
+    metavar="NODE",
+    multiple=True,
+    shell_complete=_node_names,
+    help="Say what a node gets and gives up and why, instead of the report.",
+)
+@click.option(
     "-o",
     "--output",
     metavar="TARGET",
@@ -133,6 +147,8 @@ def plan(
     weights: Sequence[tuple[str, float]],
     rebuild: bool,
     map_name: str | None,
+    explain: Sequence[str],
+    explain_node: Sequence[str],
     output: str | None,
     strict: bool,
     as_json: bool,
@@ -165,14 +181,23 @@ def plan(
                 weights=dict(weights),
                 rebuild=rebuild,
             )
+            explanations: list[PartitionExplanation | NodeExplanation] = [
+                *(planned.explain(partition=partition) for partition in explain),
+                *(planned.explain(node=node) for node in explain_node),
+            ]
         except PlanError as error:
             fail(doc, str(error))
-        text: Any = planned.to_dict() if as_json else planned.report()
+    with progress("reporting"):
+        if as_json:
+            document = planned.to_dict()
+            document["explanations"] = [each.to_dict() for each in explanations]
+        else:
+            text = "\n\n".join(map(str, explanations)) or planned.report()
     if output is not None:
         with progress(f"writing {output}"):
             _write(planned.cluster, output)
     if as_json:
-        print_json(text)
+        print_json(document)
     else:
         click.echo(text, file=sys.stderr if output == STDOUT else None)
     ctx.exit(SHORT_OF_SETTINGS if strict and planned.warnings else 0)
