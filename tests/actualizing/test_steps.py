@@ -48,7 +48,11 @@ PAUSE = (
 )
 SWITCH = (
     '{"step":"m/a-h/1","map":"m","partition":"a-h","kind":"switch","retire":["a-h"],'
-    '"serve":["a-c","d-h"],"after":[],"reason":"split of a-h"}'
+    '"serve":["a-c","d-h"],"changes":['
+    '{"node":"x","from":"master","to":"slave","partition":"a-h"},'
+    '{"node":"x","from":"slave","to":"master","partition":"a-c"},'
+    '{"node":"y","from":"slave","to":"master","partition":"d-h"}],'
+    '"after":[],"reason":"split of a-h"}'
 )
 
 
@@ -122,6 +126,10 @@ def edited(line: str, **fields: Any) -> str:
             "expected a takeover",
         ),
         (edited(SWITCH, serve=None), "found no serve"),
+        (
+            edited(SWITCH, changes=[{"node": "x", "from": "dead", "to": "slave"}]),
+            "found x dead -> slave, expected a master that becomes slave",
+        ),
     ],
 )
 def test_what_no_table_allows_is_refused(line: str, message: str) -> None:
@@ -203,3 +211,22 @@ def test_a_step_as_text_says_what_why_and_how_much() -> None:
     assert str(Step.from_json(PAUSE)) == "m/1/1: pause 1: replication of a"
     assert str(Step.from_json(SWITCH)) == ("m/a-h/1: switch a-h: a-h -> a-c, d-h (split of a-h)")
     assert Step.from_json(TAKEOVER).kind is Kind.TAKEOVER
+
+
+def test_a_copy_may_be_filled_from_another_partition_on_its_own_node() -> None:
+    source = {"node": "nodeY", "from": "master", "to": "master", "partition": "3"}
+    step = Step.from_json(edited(STREAM, source=source))
+    assert [(change.partition, change.node) for change in step.on_complete] == [
+        ("3", "nodeY"),
+        ("17", "nodeY"),
+    ]
+    other_map = Step.from_json(edited(STREAM, source=source | {"map": "orders"}))
+    assert [change.partition for change in other_map.on_complete] == ["17"]
+    assert "nodeY orders/3 master" in str(other_map)
+
+
+def test_a_switch_changes_all_its_copies_in_one_commit() -> None:
+    step = Step.from_json(SWITCH)
+    assert [
+        (change.partition, change.node, change.before, change.after) for change in step.on_complete
+    ] == [("a-h", "x", 3, 2), ("a-c", "x", 2, 3), ("d-h", "y", 2, 3)]

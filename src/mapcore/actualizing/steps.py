@@ -9,7 +9,7 @@ A step is a value and a document: what one executor prints, another in any langu
 | takeover | the target becomes master as the source stops being it | source and target |
 | running | one hop of the running state | one |
 | pause, resume | persistence or replication of a copy | one |
-| switch | partitions stop and others begin to answer for their keys | none |
+| switch | partitions stop and others begin to answer for their keys, at once | many |
 
 A step compares and swaps only the bits of the state codes that it is about, so that a pause does
 not make a stream fail, nor a stream undo a pause. What it expects and what it leaves behind, at
@@ -57,7 +57,6 @@ PAUSES: Final = {"persistence": PERSISTENCE_PAUSED, "replication": REPLICATION_P
 _PLACEMENTS: Final = {placement.label: placement for placement in Placement}
 _RUNNING: Final = {running.label: running for running in Running}
 _WHOLE: Final = 0xFF
-_LIVE: Final = (Placement.SLAVE, Placement.MASTER)
 
 
 class Kind(Enum):
@@ -76,12 +75,14 @@ class CellChange(NamedTuple):
     """A compare-and-swap of some bits of a state code.
 
     Attributes:
+        partition: the name of the copy's partition.
         node: the node of the copy.
         mask: the bits that are looked at and written.
         before: what they must be.
         after: what they become.
     """
 
+    partition: str
     node: str
     mask: int
     before: int
@@ -98,7 +99,7 @@ class CellChange(NamedTuple):
 
     def reversed(self) -> CellChange:
         """Return the change that takes this one back."""
-        return CellChange(self.node, self.mask, self.after, self.before)
+        return self._replace(before=self.after, after=self.before)
 
 
 class Cost(NamedTuple):
@@ -112,21 +113,34 @@ class Cost(NamedTuple):
 
 
 class End(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the two copies of a step: its node, its placement before and after, its volume."""
+    """One of the copies of a step: its node, its placement before and after, its volume.
+
+    `partition` and `map` are there where they are not those of the step: the source of a range
+    that is split off, or of an index.
+    """
 
     node: str
     before: str = msgspec.field(name="from")
     after: str = msgspec.field(name="to")
     volume: str | None = None
+    partition: str | None = None
+    map: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as they stand in JSON."""
         tree = {"node": self.node, "from": self.before, "to": self.after}
-        return tree if self.volume is None else tree | {"volume": self.volume}
+        for name in ("volume", "partition", "map"):
+            value = getattr(self, name)
+            if value is not None:
+                tree[name] = value
+        return tree
 
     def __str__(self) -> str:
-        change = self.before if self.before == self.after else f"{self.before} -> {self.after}"
-        return f"{self.node} {change}" + (f" on {self.volume}" if self.volume else "")
+        words = self.node
+        if self.partition is not None:
+            words += " " + "/".join(part for part in (self.map, self.partition) if part)
+        words += f" {self.before}" + ("" if self.before == self.after else f" -> {self.after}")
+        return words + (f" on {self.volume}" if self.volume else "")
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -147,6 +161,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         target: the copy that a stream fills, or the master that a takeover makes.
         retire: the partitions that a switch takes out of service.
         serve: the partitions that a switch puts in their place.
+        changes: the copies whose role a switch changes, in one commit.
         block: kinds of requests which the target blocks until success or failure.
         depends_on: ids of the steps that must be done before; `after` in JSON.
         reason: why.
@@ -173,6 +188,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     target: End | None = None
     retire: tuple[str, ...] | None = None
     serve: tuple[str, ...] | None = None
+    changes: tuple[End, ...] | None = None
     block: tuple[str, ...] | None = None
     depends_on: tuple[str, ...] = msgspec.field(name="after", default=())
     reason: str = ""
@@ -189,6 +205,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             assert self.before is not None
             assert self.after is not None
             return (End(node=self.node, before=self.before, after=self.after),)
+        if self.changes is not None:
+            return self.changes
         return tuple(end for end in (self.source, self.target) if end is not None)
 
     @property
@@ -223,7 +241,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         (its copy becomes dead), nobody is asked, and nothing is pending. All other steps only look.
         """
         if self._is_handshake:
-            return (_pending(self._source), _pending(self._target))
+            return (_pending(self, self._source), _pending(self, self._target))
         return tuple(change._replace(after=change.before) for change in self._changes())
 
     @property
@@ -231,10 +249,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """What the step finds when it is done, and what it makes of it: one atomic change."""
         if self._is_handshake:
             return tuple(
-                CellChange(
-                    end.node, PLACEMENT_MASK, _pending(end).after, int(_PLACEMENTS[end.after])
-                )
-                for end in (self._source, self._target)
+                change._replace(before=change.after, after=int(_PLACEMENTS[end.after]))
+                for change, end in zip(self.on_start, (self._source, self._target), strict=True)
             )
         return tuple(self._changes())
 
@@ -258,27 +274,29 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return self.kind is Kind.TAKEOVER and self._source.after != "dead"
 
     def _changes(self) -> Iterator[CellChange]:
-        if self.kind in (Kind.TRANSITION, Kind.STREAM, Kind.TAKEOVER):
+        if self.kind in (Kind.TRANSITION, Kind.STREAM, Kind.TAKEOVER, Kind.SWITCH):
             for end in self.ends:
-                yield self._placement_change(end)
+                if end.map is None or end.map == self.map:
+                    yield self._placement_change(end)
         elif self.kind is Kind.RUNNING:
             assert self.node is not None
             before, after = (
                 _RUNNING[str(label)] << RUNNING_SHIFT for label in (self.before, self.after)
             )
-            yield CellChange(self.node, RUNNING_MASK, before, after)
+            yield CellChange(self.partition, self.node, RUNNING_MASK, before, after)
         elif self.kind in (Kind.PAUSE, Kind.RESUME):
             assert self.node is not None
             bit = PAUSES[str(self.what)]
             on, off = (bit, 0) if self.kind is Kind.RESUME else (0, bit)
-            yield CellChange(self.node, bit, on, off)
+            yield CellChange(self.partition, self.node, bit, on, off)
 
     def _placement_change(self, end: End) -> CellChange:
         before, after = _PLACEMENTS[end.before], _PLACEMENTS[end.after]
         if before is Placement.NULL:
             running = _RUNNING[self.running] if self.running else Running.RUNNING
-            return CellChange(end.node, _WHOLE, 0, state_code(after, running))
-        return CellChange(end.node, PLACEMENT_MASK, int(before), int(after))
+            return CellChange(self.partition, end.node, _WHOLE, 0, state_code(after, running))
+        partition = end.partition or self.partition
+        return CellChange(partition, end.node, PLACEMENT_MASK, int(before), int(after))
 
     def check(self) -> None:
         """Raise a `TransitionError` if no table allows what the step does."""
@@ -293,7 +311,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             Kind.RUNNING: ("node", "before", "after"),
             Kind.PAUSE: ("node", "what"),
             Kind.RESUME: ("node", "what"),
-            Kind.SWITCH: ("retire", "serve"),
+            Kind.SWITCH: ("retire", "serve", "changes"),
         }[self.kind]
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:
@@ -322,8 +340,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             before, after = _PLACEMENTS[str(self.before)], _PLACEMENTS[str(self.after)]
             if not (SAFE.allows(before, after) or LITERAL.allows(before, after)):
                 yield f"no hop of safe or literal from {self.before} to {self.after}"
+        elif self.kind is Kind.SWITCH:
+            for end in self.ends:
+                if (end.before, end.after) not in (("master", "slave"), ("slave", "master")):
+                    yield f"found {end}, expected a master that becomes slave, or a slave master"
         elif self.source is not None and self.target is not None:
-            if self.source.node == self.target.node:
+            if self.source.node == self.target.node and not (
+                self.source.partition or self.source.map
+            ):
                 yield f"found {self.source.node} as source and target, expected two nodes"
             states = [
                 _PLACEMENTS[state]
@@ -354,6 +378,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             ("target", self.target and self.target.to_dict()),
             ("retire", self.retire),
             ("serve", self.serve),
+            ("changes", self.changes and [end.to_dict() for end in self.changes]),
             ("block", self.block),
         ):
             if value is not None:
@@ -402,10 +427,10 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return f"{self.node} {self.before} -> {self.after}"
 
 
-def _pending(end: End) -> CellChange:
+def _pending(step: Step, end: End) -> CellChange:
     base = _PLACEMENTS[end.before]
     pending = Placement.PENDING_MASTER if base is Placement.MASTER else Placement.PENDING_SLAVE
-    return CellChange(end.node, PLACEMENT_MASK, int(base), int(pending))
+    return CellChange(step.partition, end.node, PLACEMENT_MASK, int(base), int(pending))
 
 
 def _checked(read: Any, path: str) -> Step:
