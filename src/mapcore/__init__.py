@@ -14,6 +14,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mapcore.actualizing.live import LiveMap as LiveMap
+    from mapcore.actualizing.next_steps import next_steps as next_steps
+    from mapcore.actualizing.steps import Step as Step
     from mapcore.cluster import Cluster as Cluster
     from mapcore.cluster import Health as Health
     from mapcore.cluster import Node as Node
@@ -62,6 +65,7 @@ _HOMES = {
     "KeyNotCovered": "errors",
     "KeyRange": "keys",
     "LITERAL": "states",
+    "LiveMap": "actualizing.live",
     "MapDiff": "differences",
     "MapcoreError": "errors",
     "NoMaster": "errors",
@@ -78,6 +82,7 @@ _HOMES = {
     "Running": "states",
     "SAFE": "states",
     "Settings": "cluster",
+    "Step": "actualizing.steps",
     "Version": "maps",
     "TransitionReport": "transitions",
     "cluster_health": "health",
@@ -87,6 +92,7 @@ _HOMES = {
     "loads": "documents",
     "map_health": "health",
     "next_hop": "states",
+    "next_steps": "actualizing.next_steps",
     "plan": "planning.planner",
     "problems": "documents",
     "save": "documents",

@@ -222,6 +222,12 @@ class Config(_Value, frozen=True):
         max_changes_per_partition: steps at once in one partition.
         max_bytes_per_second_per_node: in each direction.
         max_bytes_per_second_per_stream: of one stream.
+        source_choice: fill a copy from the copy with the least to do, or from the nearest one.
+        warms_up: whether copies warm before they are filled, and cool and stop before they go.
+        dead_grace_seconds: how long a dead copy is kept.
+        stuck_after_seconds: how long a step that moves no data may take.
+        stuck_stream_after_seconds: how long a stream of unknown size may take.
+        slowest_bytes_per_second: a stream of known size that is slower counts as stuck.
     """
 
     max_full_scans_per_volume_type: Mapping[str, int] = {}
@@ -234,6 +240,12 @@ class Config(_Value, frozen=True):
     max_changes_per_partition: int | None = 1
     max_bytes_per_second_per_node: int | None = None
     max_bytes_per_second_per_stream: int | None = None
+    source_choice: Literal["spread", "nearest"] = "spread"
+    warms_up: bool = False
+    dead_grace_seconds: float = 0.0
+    stuck_after_seconds: float = 60.0
+    stuck_stream_after_seconds: float = 3600.0
+    slowest_bytes_per_second: int = 1_000_000
     extra: Mapping[str, Any] = {}
 
 

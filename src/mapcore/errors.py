@@ -16,6 +16,7 @@ __all__ = [
     "NoMaster",
     "PlanError",
     "RangeError",
+    "StepRefused",
     "TransitionError",
     "VersionWindowError",
 ]
@@ -133,3 +134,25 @@ class NoMaster(MapcoreError, LookupError):  # noqa: N818 - the condition is the 
 
 class VersionWindowError(MapcoreError, ValueError):
     """A map or document whose version lies outside the window that this process works with."""
+
+
+class StepRefused(MapcoreError):  # noqa: N818 - the condition is the name
+    """A step whose expectations do not hold any more; nothing was changed.
+
+    It is no fault of anybody: the map changed after the step was made. New steps are made from the
+    map as it is.
+
+    Attributes:
+        step: the step's id.
+        found: what is.
+        expected: what the step expects.
+    """
+
+    def __init__(self, step: str, found: str, expected: str) -> None:
+        self.step = step
+        self.found = found
+        self.expected = expected
+        super().__init__(step, found, expected)
+
+    def __str__(self) -> str:
+        return f"step {self.step}: found {self.found}, expected {self.expected}"

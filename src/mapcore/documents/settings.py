@@ -24,6 +24,7 @@ from mapcore.documents.places import Place, describe, fail
 from mapcore.documents.shapes import (
     INTEGER_MAX,
     Shape,
+    boolean,
     choice,
     integer,
     list_of,
@@ -119,6 +120,12 @@ read_config = Shape(
         "maxChangesPerPartition": _limit,
         "maxBytesPerSecondPerNode": _limit,
         "maxBytesPerSecondPerStream": _limit,
+        "sourceChoice": choice(("spread", "nearest")),
+        "warmsUp": boolean,
+        "deadGraceSeconds": number,
+        "stuckAfterSeconds": number,
+        "stuckStreamAfterSeconds": number,
+        "slowestBytesPerSecond": integer(1),
     },
 )
 

@@ -21,6 +21,7 @@ __all__ = [
     "INTEGER_MAX",
     "Reader",
     "Shape",
+    "boolean",
     "check_kept",
     "choice",
     "integer",
@@ -91,6 +92,13 @@ def number(value: Any, place: Place) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _MAX:
         fail(place, describe(value), "a finite number from 0")
     return float(value)
+
+
+def boolean(value: Any, place: Place) -> bool:
+    """Return true or false."""
+    if not isinstance(value, bool):
+        fail(place, describe(value), "true or false")
+    return value
 
 
 def choice(kind: type[Enum] | Collection[str]) -> Reader[Any]:

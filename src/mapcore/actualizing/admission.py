@@ -1,0 +1,403 @@
+"""Which proposals may start: throttles, sources of data, and the order of urgency.
+
+Whatever is limited is a resource: a number, how much there is of it, how much is in use. A step
+takes one of each resource that it needs: on the side of its partition and target (`_NEEDS`) and on
+the side of its source (`_SOURCE_NEEDS`). The kernel goes through the candidates once, the most
+urgent first, gives each copy to be filled the best source that has room, and says which resource
+held back the others. A new throttle is a row in one of the two tables, and one in `THROTTLES`.
+
+Order: by priority; the partitions with the fewest copies in sync first; then by the largest of
+what remains to be done at either end of the move, over its limit, and in the partition, which is
+what makes the whole shortest (longest remaining path first; Graham 1969).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore._kernels import _admission
+from mapcore.actualizing.proposals import Action, Hold, NodeFlag, Priority, Situation
+from mapcore.actualizing.steps import Kind
+from mapcore.actualizing.throttles import Limits
+from mapcore.actualizing.view import NodeView
+from mapcore.states import PLACEMENT_MASK, REPLICATION_PAUSED, RUNNING_MASK, Placement
+
+__all__ = ["Admission", "Admitted", "admit"]
+
+_UNLIMITED: Final = np.iinfo(np.int32).max
+_PAUSED_RANK: Final = 1 << 20
+
+
+class Admitted(NamedTuple):
+    """What becomes of the proposals of one map.
+
+    Attributes:
+        starts: bool, which of them start.
+        sources: int32 node number of the copy that each fill reads; -1 for none.
+        source_partitions: int64 number of that copy's partition; -1 for none.
+        blockers: int8, the throttle that holds each back: its place in `THROTTLE_NAMES`, -1.
+    """
+
+    starts: NDArray[np.bool_]
+    sources: NDArray[np.int32]
+    source_partitions: NDArray[np.int64]
+    blockers: NDArray[np.int8]
+
+
+THROTTLE_NAMES: Final = (
+    "max_changes_per_partition",
+    "max_steps",
+    "max_backfills",
+    "max_streams_into_node",
+    "max_streams_per_node",
+    "max_streams_out_of_node",
+    "max_streams_per_node",
+    "max_full_scans_per_volume_type",
+    "max_streams_between_zones",
+)
+"""The throttle of each kind of resource: five of a step and its target, four of its source."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Fills:
+    """The copies that each fill could be made from, one row a pair."""
+
+    offsets: NDArray[np.int64]
+    nodes: NDArray[np.int32]
+    partitions: NDArray[np.int64]
+    ranks: NDArray[np.int32]
+    loads: NDArray[np.float64]
+    owners: NDArray[np.int64]
+
+
+class Admission:
+    """The resources of a cluster, and what is in use of them; shared by all its maps."""
+
+    def __init__(self, view: NodeView, limits: Limits, *, nearest: bool = False) -> None:
+        count = len(view)
+        self.view = view
+        self.limits = limits
+        self.nearest = nearest
+        self._steps, self._backfills, self._into = 0, 1, 2
+        self._out_of, self._joint = self._into + count, self._into + 2 * count
+        self._volumes = self._into + 3 * count
+        self._zones = self._volumes + len(view.volumes)
+        zone_count = int(view.zones.max(initial=-1)) + 1
+        self._zone_count = zone_count if limits.max_streams_between_zones is not None else 0
+        self._partitions = self._zones + self._zone_count**2
+        self.room = np.full(self._partitions, _UNLIMITED, dtype=np.int32)
+        self._limit(slice(self._steps, self._backfills), limits.max_steps)
+        self._limit(slice(self._backfills, self._into), limits.max_backfills)
+        self._limit(slice(self._into, self._out_of), limits.streams_in)
+        self._limit(slice(self._out_of, self._joint), limits.streams_out)
+        self._limit(slice(self._joint, self._volumes), limits.max_streams_per_node)
+        types = np.array(view.volumes.types, dtype=object)
+        for kind in set(view.volumes.types):
+            limit = limits.full_scans(kind)
+            if limit is not None:
+                self.room[self._volumes : self._zones][types == kind] = limit
+        if limits.max_streams_between_zones is not None:
+            between = self.room[self._zones : self._partitions].reshape(zone_count, zone_count)
+            between[~np.eye(zone_count, dtype=bool)] = limits.max_streams_between_zones
+        self.used = np.zeros(self._partitions, dtype=np.int32)
+
+    def _limit(self, resources: slice, limit: int | None) -> None:
+        if limit is not None:
+            self.room[resources] = limit
+
+    def add_map(self, partition_count: int) -> int:
+        """Add a resource for each partition of a map; return the first."""
+        first = len(self.used)
+        limit = self.limits.max_changes_per_partition
+        room = np.full(partition_count, _UNLIMITED if limit is None else limit, dtype=np.int32)
+        self.room = np.concatenate([self.room, room])
+        self.used = np.concatenate([self.used, np.zeros(partition_count, dtype=np.int32)])
+        return first
+
+    def occupy(self, situation: Situation, first_partition: int) -> None:
+        """Count what the steps under way take up."""
+        fills = []
+        keys, numbers = situation.current.keys, self.view.index.numbers
+        for step in situation.in_flight:
+            self.used[self._steps] += 1
+            for partition in {change.partition for change in step.on_complete}:
+                self.used[first_partition + keys.number(partition)] += 1
+            if step.source is not None and step.target is not None and step.kind is Kind.STREAM:
+                ends = (step.source.node, step.target.node)
+                if all(node in numbers for node in ends):
+                    source, target = (numbers[node] for node in ends)
+                    elsewhere = step.source.map not in (None, step.map)
+                    partition = step.source.partition or step.partition
+                    fills.append((-1 if elsewhere else keys.number(partition), source, target))
+            elif step.before == "null" and step.node is not None and step.node in numbers:
+                target = numbers[step.node]
+                self.used[[self._backfills, self._into + target, self._joint + target]] += 1
+        if not fills:
+            return
+        partitions, sources, targets = np.array(fills, dtype=np.int64).T
+        self.used[self._backfills] += len(fills)
+        np.add.at(self.used, self._into + targets, 1)
+        np.add.at(self.used, self._joint + targets, 1)
+        needs = self._source_needs(situation, partitions, sources, targets)
+        np.add.at(self.used, needs[needs >= 0], 1)
+
+    def _source_needs(
+        self,
+        situation: Situation,
+        partitions: NDArray[Any],
+        sources: NDArray[Any],
+        targets: NDArray[Any],
+    ) -> NDArray[np.int32]:
+        """Return what each stream takes on the side of its source."""
+        needs = np.full((len(sources), 4), -1, dtype=np.int32)
+        needs[:, 0] = self._out_of + sources
+        needs[:, 1] = np.where(sources == targets, -1, self._joint + sources)
+        if len(self.view.volumes):
+            known = partitions >= 0
+            volumes = self.view.volumes.of(situation.current, partitions[known], sources[known])
+            needs[known, 2] = np.where(volumes >= 0, self._volumes + volumes, -1)
+        if self._zone_count:
+            zones = self.view.zones
+            needs[:, 3] = self._zones + zones[sources] * self._zone_count + zones[targets]
+        return needs
+
+    def needs(
+        self, proposals: NDArray[Any], first_partition: int, chosen: NDArray[Any]
+    ) -> NDArray[np.int32]:
+        """Return what each chosen proposal takes, apart from its source."""
+        rows = proposals[chosen]
+        needs = np.full((len(rows), 5), -1, dtype=np.int32)
+        needs[:, 0] = first_partition + rows["partition"]
+        needs[:, 1] = self._steps
+        # A copy that is created will be filled at once: it takes the place of its stream.
+        moves = (rows["action"] == Action.FILL) | (
+            (rows["action"] == Action.CREATE) & (rows["priority"] != Priority.CLEAN_UP)
+        )
+        needs[moves, 2] = self._backfills
+        needs[moves, 3] = self._into + rows["node"][moves]
+        needs[moves, 4] = self._joint + rows["node"][moves]
+        return needs
+
+
+@dataclass(frozen=True, slots=True)
+class _Candidates:
+    """The proposals of one map that nothing but throttles holds back."""
+
+    situation: Situation
+    proposals: NDArray[Any]
+    chosen: NDArray[np.int64]
+    needs: NDArray[np.int32]
+    fills: _Fills
+    source_needs: NDArray[np.int32]
+    order: NDArray[np.int64]
+
+
+def admit(
+    admission: Admission,
+    works: Iterable[tuple[Situation, NDArray[Any], NDArray[np.int64]]],
+    spread: Callable[[Situation, NDArray[Any]], None],
+) -> list[Admitted]:
+    """Choose the proposals that start.
+
+    Args:
+        admission: the resources.
+        works: for each map its situation, its proposals, and the number of the partition whose
+            copies can fill those of each partition that has none in sync; -1 for none.
+        spread: marks the takeovers which have to wait for others (`Hold.PEAK`).
+
+    Maps take turns within one priority, so that a map with much to do does not starve another.
+    """
+    candidates = []
+    for situation, proposals, source_rows in works:
+        first = admission.add_map(len(situation.row_flags))
+        admission.occupy(situation, first)
+        spread(situation, proposals)
+        candidates.append(_candidates(admission, situation, proposals, source_rows, first))
+    return _run_kernel(admission, candidates)
+
+
+def _candidates(
+    admission: Admission,
+    situation: Situation,
+    proposals: NDArray[Any],
+    source_rows: NDArray[np.int64],
+    first: int,
+) -> _Candidates:
+    chosen = np.flatnonzero(proposals["hold"] == Hold.FREE)
+    rows = proposals[chosen]
+    fills = _sources_of(admission, situation, rows, source_rows)
+    source_needs = admission._source_needs(
+        situation, fills.partitions, fills.nodes, rows["node"][fills.owners]
+    )
+    needs = admission.needs(proposals, first, chosen)
+    order = _order(admission, situation, rows, fills)
+    return _Candidates(situation, proposals, chosen, needs, fills, source_needs, order)
+
+
+def _sources_of(
+    admission: Admission,
+    situation: Situation,
+    rows: NDArray[Any],
+    source_rows: NDArray[np.int64],
+) -> _Fills:
+    """Return the copies that each fill among the candidates could be made from."""
+    current = situation.current
+    fills = np.flatnonzero(rows["action"] == Action.FILL)
+    own = rows["partition"][fills]
+    from_rows = np.where(rows["in_sync"][fills] > 0, own, source_rows[own])
+    fills, from_rows = fills[from_rows >= 0], from_rows[from_rows >= 0]
+    starts = current.offsets[from_rows]
+    counts = current.offsets[from_rows + 1] - starts
+    owners = np.repeat(fills, counts)
+    places = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+    places += np.repeat(starts, counts)
+    nodes, codes = current.copy_nodes[places], current.copy_codes[places]
+    placements = codes & PLACEMENT_MASK
+    lost = situation.node_flags[nodes] & (NodeFlag.GONE | NodeFlag.UNREACHABLE)
+    streams = (lost == 0) & (codes & RUNNING_MASK != 0)
+    streams &= (placements == Placement.SLAVE) | (placements == Placement.MASTER)
+    owners, nodes, codes = owners[streams], nodes[streams], codes[streams]
+    partitions = np.repeat(from_rows, counts)[streams]
+    per_fill = np.bincount(owners, minlength=len(rows))
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(per_fill)])
+    ranks = np.where(codes & REPLICATION_PAUSED, np.int32(_PAUSED_RANK), np.int32(0))
+    if admission.nearest:
+        ranks += admission.view.distances(nodes, rows["node"][owners])
+    expected = np.bincount(
+        nodes, weights=1.0 / per_fill[owners], minlength=len(situation.node_flags)
+    )
+    return _Fills(offsets, nodes, partitions, ranks, expected[nodes], owners)
+
+
+def _order(
+    admission: Admission, situation: Situation, rows: NDArray[Any], fills: _Fills
+) -> NDArray[np.int64]:
+    """Return the candidates, the most urgent first."""
+    moves = (rows["action"] == Action.FILL) | (rows["action"] == Action.CREATE)
+    sizes = situation.current.sizes
+    weights = np.ones(len(rows)) if sizes is None else sizes[rows["partition"]] + 1.0
+    weights[~moves] = 0.0
+    incoming = np.bincount(rows["node"], weights=weights, minlength=len(admission.view))
+    in_partition = np.bincount(
+        rows["partition"], weights=weights, minlength=len(situation.row_flags)
+    )
+    remaining = np.maximum(
+        incoming[rows["node"]] / (admission.limits.streams_in or _UNLIMITED),
+        in_partition[rows["partition"]],
+    )
+    outgoing = np.full(len(rows), np.inf)
+    np.minimum.at(outgoing, fills.owners, fills.loads * weights[fills.owners])
+    outgoing[np.isinf(outgoing)] = 0.0
+    np.maximum(remaining, outgoing / (admission.limits.streams_out or _UNLIMITED), out=remaining)
+    in_sync = np.where(rows["priority"] == Priority.REDUNDANCY, rows["in_sync"], 0)
+    return np.lexsort(
+        (
+            rows["partition"],
+            -remaining,
+            rows["action"] == Action.CREATE,
+            in_sync,
+            rows["priority"],
+        )
+    )
+
+
+def _run_kernel(admission: Admission, candidates: list[_Candidates]) -> list[Admitted]:
+    counts = [len(item.chosen) for item in candidates]
+    bases = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]).astype(np.int64)
+    rows = np.concatenate([item.proposals[item.chosen] for item in candidates])
+    needs = np.concatenate([item.needs for item in candidates])
+    source_needs = np.concatenate([item.source_needs for item in candidates])
+    source_bases = np.cumsum([0] + [len(item.fills.nodes) for item in candidates])
+    offsets = np.concatenate(
+        [
+            item.fills.offsets[:-1] + base
+            for item, base in zip(candidates, source_bases[:-1], strict=True)
+        ]
+        + [source_bases[-1:]]
+    ).astype(np.int64)
+    chosen = np.full(len(rows), -2, dtype=np.int64)
+    blockers = np.full(len(rows), -1, dtype=np.int32)
+    is_exclusive = np.isin(rows["action"], _EXCLUSIVE)
+    is_exempt = (rows["priority"] == Priority.MASTERLESS).astype(np.uint8)
+    # A fill without any source that could stream now is not a step without a source.
+    starved = (rows["action"] == Action.FILL) & (offsets[:-1] == offsets[1:])
+    order = _take_turns(candidates, bases, rows)
+    _admission.admit(
+        order[~starved[order]],
+        needs,
+        is_exclusive.astype(np.uint8),
+        is_exempt,
+        offsets,
+        source_needs,
+        np.concatenate([item.fills.ranks for item in candidates]).astype(np.int32),
+        np.concatenate([item.fills.loads for item in candidates]).astype(np.float64),
+        admission.used,
+        admission.room,
+        chosen,
+        blockers,
+    )
+    return [
+        _of_map(item, slice(base, base + count), chosen, blockers, starved, int(source_base))
+        for item, base, count, source_base in zip(
+            candidates, bases[:-1].tolist(), counts, source_bases[:-1].tolist(), strict=True
+        )
+    ]
+
+
+_EXCLUSIVE: Final = (
+    Action.PROMOTE,
+    Action.DEMOTE,
+    Action.TAKEOVER,
+    Action.FAILOVER,
+    Action.DROP,
+    Action.DEVOLVE,
+)
+
+
+def _take_turns(
+    candidates: list[_Candidates], bases: NDArray[np.int64], rows: NDArray[Any]
+) -> NDArray[np.int64]:
+    """Merge the orders of the maps: within one priority, one of each in turn."""
+    if len(candidates) == 1:
+        return candidates[0].order
+    merged = np.concatenate(
+        [item.order + base for item, base in zip(candidates, bases[:-1].tolist(), strict=True)]
+    )
+    priorities = rows["priority"][merged]
+    turns = np.empty(len(merged), dtype=np.int64)
+    for item, base in zip(candidates, bases[:-1].tolist(), strict=True):
+        own = slice(base, base + len(item.order))
+        levels = priorities[own]
+        turns[own] = np.arange(len(levels)) - np.searchsorted(levels, levels)
+    return merged[np.lexsort((turns, priorities))]
+
+
+def _of_map(
+    item: _Candidates,
+    own: slice,
+    chosen: NDArray[np.int64],
+    blockers: NDArray[np.int32],
+    starved: NDArray[np.bool_],
+    source_base: int,
+) -> Admitted:
+    """Write down why candidates wait, and return what becomes of the proposals of one map."""
+    count = len(item.proposals)
+    starts = np.zeros(count, dtype=bool)
+    sources = np.full(count, -1, dtype=np.int32)
+    source_partitions = np.full(count, -1, dtype=np.int64)
+    throttles = np.full(count, -1, dtype=np.int8)
+    picked, blocked = chosen[own], blockers[own]
+    starts[item.chosen] = picked > -2
+    filled = picked >= 0
+    sources[item.chosen[filled]] = item.fills.nodes[picked[filled] - source_base]
+    source_partitions[item.chosen[filled]] = item.fills.partitions[picked[filled] - source_base]
+    throttles[item.chosen] = blocked
+    waiting = item.chosen[(picked == -2) & ~starved[own]]
+    item.proposals["hold"][waiting] = Hold.THROTTLE
+    item.proposals["hold"][item.chosen[starved[own]]] = Hold.NO_SOURCE
+    return Admitted(starts, sources, source_partitions, throttles)

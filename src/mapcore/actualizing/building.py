@@ -1,0 +1,227 @@
+"""From proposals that start to steps: names for numbers, reasons, versions and time limits."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore.actualizing.admission import Admitted
+from mapcore.actualizing.proposals import Action, Priority, Situation
+from mapcore.actualizing.steps import End, Kind, Step
+from mapcore.actualizing.throttles import Limits
+from mapcore.actualizing.view import NodeView
+from mapcore.cluster import Config
+from mapcore.states import (
+    PERSISTENCE_PAUSED,
+    PLACEMENT_MASK,
+    REPLICATION_PAUSED,
+    RUNNING_MASK,
+    RUNNING_SHIFT,
+    Placement,
+    Running,
+)
+
+__all__ = ["Builder"]
+
+_PLACEMENTS: Final = tuple(placement.label for placement in Placement)
+_RUNNING: Final = tuple(running.label for running in Running)
+_PAUSES: Final = {
+    Action.PERSISTENCE: ("persistence", PERSISTENCE_PAUSED),
+    Action.REPLICATION: ("replication", REPLICATION_PAUSED),
+}
+
+
+class Builder:
+    """Makes the steps of one map."""
+
+    def __init__(
+        self,
+        name: str,
+        situation: Situation,
+        view: NodeView,
+        config: Config,
+        limits: Limits,
+        epochs: NDArray[np.int64] | None,
+    ) -> None:
+        self._name = name
+        self._situation = situation
+        self._view = view
+        self._config = config
+        self._rate = limits.stream_bytes_per_second
+        self._epochs = epochs
+        self._version = tuple(situation.current.version)
+        self._ids = {step.id for step in situation.in_flight}
+        self._because: dict[int, str] = {}
+
+    def steps(self, proposals: NDArray[Any], admitted: Admitted) -> list[Step]:
+        """Return the steps of the proposals that start, the most urgent first."""
+        starting = np.flatnonzero(admitted.starts)
+        starting = starting[np.argsort(proposals["priority"][starting], kind="stable")]
+        rows = proposals[starting]
+        sources, partitions = admitted.sources[starting], admitted.source_partitions[starting]
+        volumes = self._volumes(rows, sources, partitions)
+        return [
+            self._step(*row, *rest)
+            for row, *rest in zip(
+                rows.tolist(), sources.tolist(), partitions.tolist(), *volumes, strict=True
+            )
+        ]
+
+    def _volumes(
+        self, rows: NDArray[Any], sources: NDArray[np.int32], partitions: NDArray[np.int64]
+    ) -> tuple[list[str | None], list[str | None]]:
+        """Return the volume labels of source and target of each stream."""
+        volumes, current = self._view.volumes, self._situation.current
+        streams = sources >= 0
+        found: list[list[str | None]] = []
+        for numbers, nodes in ((partitions, sources), (rows["partition"], rows["node"])):
+            labels: list[str | None] = [None] * len(rows)
+            if len(volumes):
+                places = np.flatnonzero(streams)
+                chosen = volumes.of(current, numbers[places], nodes[places])
+                for place, volume in zip(places.tolist(), chosen.tolist(), strict=True):
+                    labels[place] = volumes.labels[volume] if volume >= 0 else None
+            found.append(labels)
+        return found[0], found[1]
+
+    def _step(
+        self,
+        partition: int,
+        node: int,
+        other: int,
+        because: int,
+        action: int,
+        before: int,
+        after: int,
+        priority: int,
+        _hold: int,
+        in_sync: int,
+        source: int,
+        source_partition: int,
+        source_volume: str | None,
+        target_volume: str | None,
+    ) -> Step:
+        name = self._situation.current.keys.name(partition)
+        fields: dict[str, Any] = {
+            "id": self._new_id(name),
+            "map": self._name,
+            "partition": name,
+            "reason": self._reason(action, node, other, because, priority, in_sync),
+            "version": self._version,
+            "stuck_after_seconds": self._config.stuck_after_seconds,
+        }
+        if self._epochs is not None:
+            fields["epoch"] = int(self._epochs[partition])
+        names = self._view.index.names
+        placements = _PLACEMENTS[before & PLACEMENT_MASK], _PLACEMENTS[after & PLACEMENT_MASK]
+        if action == Action.FILL:
+            code = self._situation.current.state(source_partition, source) & PLACEMENT_MASK
+            origin = _PLACEMENTS[code]
+            fields |= self._stream_fields(partition)
+            elsewhere = source_partition != partition
+            return Step(
+                kind=Kind.STREAM,
+                source=End(
+                    node=names[source],
+                    before=origin,
+                    after=origin,
+                    volume=source_volume,
+                    partition=self._situation.current.keys.name(source_partition)
+                    if elsewhere
+                    else None,
+                ),
+                target=End(
+                    node=names[node],
+                    before=placements[0],
+                    after=placements[1],
+                    volume=target_volume,
+                ),
+                block=(),
+                **fields,
+            )
+        if action in (Action.TAKEOVER, Action.FAILOVER):
+            is_planned = action == Action.TAKEOVER
+            return Step(
+                kind=Kind.TAKEOVER,
+                source=End(
+                    node=names[other], before="master", after="slave" if is_planned else "dead"
+                ),
+                target=End(node=names[node], before=placements[0], after=placements[1]),
+                block=("write",),
+                **fields,
+            )
+        if action == Action.RUN:
+            hop = [_RUNNING[(code & RUNNING_MASK) >> RUNNING_SHIFT] for code in (before, after)]
+            return Step(kind=Kind.RUNNING, node=names[node], before=hop[0], after=hop[1], **fields)
+        if action in _PAUSES:
+            what, bit = _PAUSES[Action(action)]
+            kind = Kind.PAUSE if after & bit else Kind.RESUME
+            return Step(kind=kind, node=names[node], what=what, **fields)
+        running = (after & RUNNING_MASK) >> RUNNING_SHIFT
+        if action == Action.CREATE and running != Running.RUNNING:
+            fields["running"] = _RUNNING[running]
+        return Step(
+            kind=Kind.TRANSITION,
+            node=names[node],
+            before=placements[0],
+            after=placements[1],
+            **fields,
+        )
+
+    def _new_id(self, partition: str) -> str:
+        stem = f"{self._name}/{partition}/{self._version[0]}.{self._version[1]}"
+        found, count = stem, 0
+        while found in self._ids:
+            count += 1
+            found = f"{stem}-{count}"
+        self._ids.add(found)
+        return found
+
+    def _stream_fields(self, partition: int) -> dict[str, Any]:
+        config, rate = self._config, self._rate
+        sizes = self._situation.current.sizes
+        fields: dict[str, Any] = {"stuck_after_seconds": config.stuck_stream_after_seconds}
+        if sizes is not None:
+            size = int(sizes[partition])
+            slowest = min(config.slowest_bytes_per_second, rate or config.slowest_bytes_per_second)
+            fields["size_bytes"] = size
+            fields["stuck_after_seconds"] = config.stuck_after_seconds + size / slowest
+        if rate is not None:
+            fields["bytes_per_second"] = rate
+        return fields
+
+    def _reason(
+        self, action: int, node: int, other: int, because: int, priority: int, in_sync: int
+    ) -> str:
+        names = self._view.index.names
+        if action == Action.FAILOVER:
+            return f"{names[other]} is gone"
+        if action == Action.DEVOLVE:
+            return "no takeover is under way"
+        if priority == Priority.MASTERLESS:
+            return "no master" if action == Action.PROMOTE else "the data is given up"
+        cause = self._described(other) or self._described(because)
+        if action == Action.FOUND:
+            return "first copy"
+        if action in (Action.COLLECT, Action.DROP):
+            return self._described(node) or (
+                "dead copy" if action == Action.COLLECT else "not in the target"
+            )
+        if action == Action.RUN:
+            return "running state"
+        if action in _PAUSES:
+            return "pauses as in the target"
+        if cause:
+            return cause
+        if priority == Priority.REDUNDANCY:
+            return f"{in_sync} copies in sync"
+        return "balance"
+
+    def _described(self, node: int) -> str:
+        if node < 0:
+            return ""
+        if node not in self._because:
+            self._because[node] = self._view.describe(node)
+        return self._because[node]

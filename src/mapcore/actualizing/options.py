@@ -1,0 +1,70 @@
+"""The other fields of `config` that say how a cluster is brought to its target.
+
+Limits on how much goes on at once are throttles (`mapcore.actualizing.throttles`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from mapcore.cluster import Config
+
+__all__ = ["OPTIONS", "Option"]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option.
+
+    Attributes:
+        attribute: its name in `Config`.
+        unit: of what, or which values there are.
+        meaning: what it says.
+    """
+
+    attribute: str
+    unit: str
+    meaning: str
+
+    @property
+    def field(self) -> str:
+        """The name of its field in documents, under `config`."""
+        names = dict(zip(Config.__struct_fields__, Config.__struct_encode_fields__, strict=True))
+        return names[self.attribute]
+
+    @property
+    def default(self) -> Any:
+        """Its value where the document does not say."""
+        return getattr(Config(), self.attribute)
+
+
+OPTIONS: Final = (
+    Option(
+        "source_choice",
+        "`spread` or `nearest`",
+        "fill a copy from the copy whose node has the least to do, or from the nearest one",
+    ),
+    Option(
+        "warms_up",
+        "true or false",
+        "whether a copy warms before it is filled, and cools and stops before it is collected",
+    ),
+    Option("dead_grace_seconds", "seconds", "how long a dead copy is kept before it is collected"),
+    Option(
+        "stuck_after_seconds",
+        "seconds",
+        "a step that moves no data counts as stuck after it; a stream of known size has it on top",
+    ),
+    Option(
+        "stuck_stream_after_seconds",
+        "seconds",
+        "a stream of unknown size counts as stuck after it",
+    ),
+    Option(
+        "slowest_bytes_per_second",
+        "bytes/s",
+        "a stream of known size counts as stuck when it is slower",
+    ),
+)
+"""All options."""
