@@ -187,6 +187,7 @@ DAMAGE: list[tuple[str, Any, str, str, str]] = [
     (f"{P}/0/weight", -1, 'map.partitions."0".weight', "-1", "finite number from 0"),
     (f"{P}/0/weight", float("nan"), 'map.partitions."0".weight', "NaN", "finite number"),
     ("unknown", {"a": [1, float("nan")]}, "unknown.a[1]", "NaN", "finite number"),
+    ("unknown", json.loads("[" * 150 + "]" * 150), "unknown" + "[0]" * 101, "100 deep", "moderate"),
 ]
 
 
