@@ -62,6 +62,7 @@ def split(data: bytes) -> tuple[bytes, dict[str, memoryview]] | None:
         is not strict JSON of about the right form.
     """
     try:
+        data.decode()  # nobody looks at the encoding of the parts after this
         outline = _decode_outline(data)
     except (ValueError, RecursionError):
         return None
