@@ -228,6 +228,9 @@ class Config(_Value, frozen=True):
         stuck_after_seconds: how long a step that moves no data may take.
         stuck_stream_after_seconds: how long a stream of unknown size may take.
         slowest_bytes_per_second: a stream of known size that is slower counts as stuck.
+        max_automatic_failovers: nodes failed over before an operator has looked.
+        failover_needs_majority: whether most nodes must be reachable for it.
+        max_lost_updates: of one partition, that an automatic failover may lose; None for any.
     """
 
     max_full_scans_per_volume_type: Mapping[str, int] = {}
@@ -246,6 +249,9 @@ class Config(_Value, frozen=True):
     stuck_after_seconds: float = 60.0
     stuck_stream_after_seconds: float = 3600.0
     slowest_bytes_per_second: int = 1_000_000
+    max_automatic_failovers: int = 1
+    failover_needs_majority: bool = True
+    max_lost_updates: int | None = None
     extra: Mapping[str, Any] = {}
 
 

@@ -12,7 +12,7 @@ from mapcore.documents import loads
 from mapcore.errors import DocumentError
 
 REFERENCE = Path(__file__).parents[2] / "docs/reference/config.md"
-OTHER_VALUES = {bool: True, float: 7.5, int: 7, str: "nearest"}
+OTHER_VALUES = {float: 7.5, int: 7, str: "nearest", type(None): 7}
 
 
 def by_attribute(row: Option) -> str:
@@ -27,7 +27,7 @@ def test_every_option_is_documented_with_its_default_unit_and_meaning(row: Optio
 
 @pytest.mark.parametrize("row", OPTIONS, ids=by_attribute)
 def test_every_option_is_set_by_the_document(row: Option) -> None:
-    value = OTHER_VALUES[type(row.default)]
+    value = not row.default if isinstance(row.default, bool) else OTHER_VALUES[type(row.default)]
     document = {"config": {row.field: value}, "nodes": {"a": {}}}
     assert getattr(loads(json.dumps(document)).config, row.attribute) == value
 

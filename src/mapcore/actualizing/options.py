@@ -66,5 +66,20 @@ OPTIONS: Final = (
         "bytes/s",
         "a stream of known size counts as stuck when it is slower",
     ),
+    Option(
+        "max_automatic_failovers",
+        "nodes",
+        "how many nodes are failed over automatically before an operator has looked",
+    ),
+    Option(
+        "failover_needs_majority",
+        "true or false",
+        "whether more than half of the nodes must be reachable for an automatic failover",
+    ),
+    Option(
+        "max_lost_updates",
+        "updates",
+        "a node is not failed over where more updates of a partition would be lost; null for any",
+    ),
 )
 """All options."""

@@ -126,6 +126,9 @@ read_config = Shape(
         "stuckAfterSeconds": number,
         "stuckStreamAfterSeconds": number,
         "slowestBytesPerSecond": integer(1),
+        "maxAutomaticFailovers": integer(0),
+        "failoverNeedsMajority": boolean,
+        "maxLostUpdates": optional(integer(0)),
     },
 )
 
