@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from mapcore.errors import DocumentError as DocumentError
     from mapcore.errors import KeyNotCovered as KeyNotCovered
     from mapcore.errors import MapcoreError as MapcoreError
+    from mapcore.errors import NoCopy as NoCopy
     from mapcore.errors import NoMaster as NoMaster
     from mapcore.health import ClusterHealth as ClusterHealth
     from mapcore.health import cluster_health as cluster_health
@@ -68,6 +69,7 @@ _HOMES = {
     "LiveMap": "actualizing.live",
     "MapDiff": "differences",
     "MapcoreError": "errors",
+    "NoCopy": "errors",
     "NoMaster": "errors",
     "Node": "cluster",
     "NodeIndex": "maps",

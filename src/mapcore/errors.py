@@ -13,6 +13,7 @@ __all__ = [
     "MapError",
     "MapcoreError",
     "MemoryBudgetError",
+    "NoCopy",
     "NoMaster",
     "PlanError",
     "RangeError",
@@ -115,13 +116,15 @@ class KeyNotCovered(MapcoreError, LookupError):  # noqa: N818 - the condition is
         return f"no partition covers the key {self.key!r}"
 
 
-class NoMaster(MapcoreError, LookupError):  # noqa: N818 - the condition is the name
-    """A partition that has no copy which could be its master now.
+class NoCopy(MapcoreError, LookupError):  # noqa: N818 - the condition is the name
+    """A partition that has no copy, of those asked for, that a request could be sent to now.
 
     Attributes:
         partition: the partition's name.
         copies: what is known of its copies, as text.
     """
+
+    wanted = "copy that a request could be sent to"
 
     def __init__(self, partition: str, copies: str) -> None:
         self.partition = partition
@@ -129,7 +132,15 @@ class NoMaster(MapcoreError, LookupError):  # noqa: N818 - the condition is the 
         super().__init__(partition, copies)
 
     def __str__(self) -> str:
-        return f"partition {self.partition} has no master; its copies: {self.copies or 'none'}"
+        return f"partition {self.partition} has no {self.wanted}; its copies: " + (
+            self.copies or "none"
+        )
+
+
+class NoMaster(NoCopy):
+    """A partition that has no copy which could be its master now."""
+
+    wanted = "master"
 
 
 class VersionWindowError(MapcoreError, ValueError):

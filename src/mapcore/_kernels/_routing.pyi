@@ -1,3 +1,4 @@
+from collections.abc import Callable, Container
 from typing import Any, Final, TypeVar, overload
 
 import numpy as np
@@ -8,6 +9,8 @@ from mapcore._kernels._ranges import RangeIndex
 _Key = bytes | bytearray | memoryview | str
 _Default = TypeVar("_Default")
 
+AMONG: Final[dict[str, int]]
+BY: Final[dict[str, int]]
 NODES_MAX: Final[int]
 
 class Tables:
@@ -41,6 +44,15 @@ class Tables:
         to_nodes: bool,
     ) -> int: ...
     def find_list(self, keys: list[_Key], out: NDArray[np.int32], to_nodes: bool) -> int: ...
+    def choose(
+        self,
+        numbers: NDArray[np.int32],
+        among: int,
+        by: int,
+        distances: bytes,
+        avoided: NDArray[np.uint8],
+        seed: int,
+    ) -> None: ...
     def fill_copies(self, partitions: NDArray[np.int32], out: NDArray[np.int32]) -> None: ...
 
 class RouterCore:
@@ -57,24 +69,15 @@ class RouterCore:
     def get(self, key: _Key) -> str | None: ...
     @overload
     def get(self, key: _Key, default: _Default) -> str | _Default: ...
+    def _pick(
+        self,
+        tables: Tables,
+        key: _Key,
+        among: int,
+        by: int,
+        distances: bytes,
+        avoid: Container[str],
+        random: Callable[[int], int],
+    ) -> tuple[int, int]: ...
     def copies(self, key: _Key) -> tuple[str, ...]: ...
     def copy_numbers(self, key: _Key) -> tuple[int, ...]: ...
-
-def count_others(
-    offsets: NDArray[np.int64],
-    codes: NDArray[np.uint8],
-    roles: NDArray[np.uint8],
-    other_offsets: NDArray[np.int32],
-) -> tuple[int, int]: ...
-def fill_tables(
-    offsets: NDArray[np.int64],
-    nodes: NDArray[np.int32],
-    codes: NDArray[np.uint8],
-    roles: NDArray[np.uint8],
-    masters: NDArray[np.int32],
-    others: NDArray[np.int32],
-) -> None: ...
-def first_unordered(offsets: NDArray[np.int32] | NDArray[np.int64], size: int) -> int: ...
-def group_positions(
-    nodes: NDArray[np.int32], starts: NDArray[np.int64], positions: NDArray[np.int64]
-) -> None: ...

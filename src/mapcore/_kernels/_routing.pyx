@@ -8,12 +8,13 @@ methods are documented there.
 
 from array import array
 
+from cpython.bytearray cimport PyByteArray_AS_STRING
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_Check, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_GET_ITEM, PyTuple_New, PyTuple_SET_ITEM
 from cpython.unicode cimport PyUnicode_Check
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint64_t
 from mapcore._kernels._ranges cimport RangeIndex, RowKeys, SearchTree
 
 cdef extern from "Python.h":
@@ -52,6 +53,18 @@ cdef enum:
     NODE_MASK = MASTER_BIT - 1
     LIST_CHUNK = 256
 
+# The choices of `Router.pick`.
+cdef enum:
+    AMONG_MASTERS = 0
+    AMONG_SLAVES = 1
+    AMONG_COPIES = 2
+    BY_ORDER = 0
+    BY_DISTANCE = 1
+    BY_TURN = 2
+    BY_CHANCE = 3
+
+AMONG = {"masters": AMONG_MASTERS, "slaves": AMONG_SLAVES, "copies": AMONG_COPIES}
+BY = {"order": BY_ORDER, "nearest": BY_DISTANCE, "round-robin": BY_TURN, "random": BY_CHANCE}
 NODES_MAX = NODE_MASK
 
 
@@ -76,6 +89,8 @@ cdef class Tables:
     cdef readonly RangeIndex ranges
     cdef readonly object facts
     cdef readonly Py_ssize_t other_count
+    cdef bytearray _turns  # uint16 by partition: which copy was last chosen in turn
+    cdef uint16_t *turn_counts
     cdef const int32_t[::1] _masters, _others, _other_offsets, _rank_partitions
     cdef const int32_t *_offsets
 
@@ -110,6 +125,35 @@ cdef class Tables:
         if self._offsets != NULL:
             return self._offsets[partition]
         return partition * self.other_count
+
+    cdef inline Py_ssize_t candidate_count(self, Py_ssize_t partition) noexcept nogil:
+        return (
+            self.others_begin(partition + 1) - self.others_begin(partition)
+            + (self.lookup.masters[partition] >= 0)
+        )
+
+    cdef inline int32_t candidate(self, Py_ssize_t partition, Py_ssize_t i) noexcept nogil:
+        """The i-th copy that is online: its node's number, with MASTER_BIT for masters."""
+        cdef int32_t master = self.lookup.masters[partition]
+        if master >= 0:
+            if i == 0:
+                return master | MASTER_BIT
+            i -= 1
+        return self._others[self.others_begin(partition) + i]
+
+    cdef inline Py_ssize_t next_turn(self, Py_ssize_t partition, Py_ssize_t count) noexcept nogil:
+        """Which of `count` copies is next, in turn; from then on of the first 65,536."""
+        cdef Py_ssize_t turn = (self.turn_counts[partition] + 1) % count
+        self.turn_counts[partition] = <uint16_t>turn
+        return turn
+
+    cdef int begin_turns(self) except -1:
+        cdef bytearray turns
+        if self._turns is None:
+            turns = bytearray(sizeof(uint16_t) * self._masters.shape[0])
+            self.turn_counts = <uint16_t *>PyByteArray_AS_STRING(turns)
+            self._turns = turns
+        return 0
 
     def find_rows(self, const uint8_t[:, ::1] rows, int32_t[::1] out, bint to_nodes):
         """Write the partition, or the master's node, of each row without its trailing NULs.
@@ -188,6 +232,24 @@ cdef class Tables:
             first += filled
         return first_gap
 
+    def choose(
+        self, int32_t[::1] numbers, int among, int by, const uint8_t[::1] distances,
+        const uint8_t[::1] avoided, uint64_t seed
+    ):
+        """Replace partitions by the nodes chosen for them, -1 where there is none.
+
+        `distances` and `avoided` have one entry a node. Not one of the masters only is chosen from,
+        but those that `among` and `avoided` leave: see `Router.pick`.
+        """
+        cdef Py_ssize_t i
+        self.begin_turns()
+        with nogil:
+            for i in range(numbers.shape[0]):
+                if numbers[i] >= 0:
+                    numbers[i] = chosen(
+                        self, numbers[i], among, by, distances, avoided, mixed(seed + i)
+                    )
+
     def fill_copies(self, const int32_t[::1] partitions, int32_t[:, ::1] out):
         """Write the copies of each partition, masters first; -1 for what is not there."""
         cdef Py_ssize_t i, j, other, partition
@@ -204,6 +266,52 @@ cdef class Tables:
                         j += 1
                 for j in range(j, out.shape[1]):
                     out[i, j] = -1
+
+
+cdef inline uint64_t mixed(uint64_t x) noexcept nogil:
+    """A number that depends on all bits of x: SplitMix64 (Steele, Lea and Flood, 2014)."""
+    x += 0x9E3779B97F4A7C15U
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9U
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBU
+    return x ^ (x >> 31)
+
+
+cdef inline bint is_asked_for(int32_t candidate, int among) noexcept nogil:
+    if among == AMONG_MASTERS:
+        return candidate & MASTER_BIT != 0
+    return among == AMONG_COPIES or candidate & MASTER_BIT == 0
+
+
+cdef int32_t chosen(
+    Tables tables, Py_ssize_t partition, int among, int by, const uint8_t[::1] distances,
+    const uint8_t[::1] avoided, uint64_t random
+) noexcept nogil:
+    """The node chosen for a partition, or -1."""
+    cdef Py_ssize_t i, allowed = 0, count = tables.candidate_count(partition)
+    cdef int32_t candidate, node, best = -1
+    for i in range(count):
+        candidate = tables.candidate(partition, i)
+        node = candidate & NODE_MASK
+        if not is_asked_for(candidate, among) or avoided[node]:
+            continue
+        allowed += 1
+        if best < 0 or (by == BY_DISTANCE and distances[node] < distances[best]):
+            best = node
+    if allowed < 2 or by == BY_ORDER or by == BY_DISTANCE:
+        return best
+    if by == BY_CHANCE:
+        allowed = random % <uint64_t>allowed
+    else:
+        allowed = tables.next_turn(partition, allowed)
+    for i in range(count):
+        candidate = tables.candidate(partition, i)
+        node = candidate & NODE_MASK
+        if not is_asked_for(candidate, among) or avoided[node]:
+            continue
+        if allowed == 0:
+            return node
+        allowed -= 1
+    return -1
 
 
 cdef bytes as_bytes(object key):
@@ -304,6 +412,34 @@ cdef class RouterCore:
             return default
         return <object>PyTuple_GET_ITEM(tables.names, tables.lookup.masters[partition])
 
+    def _pick(self, Tables tables, key, int among, int by, const uint8_t[::1] distances, avoid, random):
+        """Return (partition, node number) for `Router.pick`; the node is -1 where there is none."""
+        cdef Py_ssize_t partition = self._partition(tables, key)
+        cdef Py_ssize_t i, count = tables.candidate_count(partition)
+        cdef int32_t candidate, node, best = -1
+        cdef list nodes = []
+        for i in range(count):
+            candidate = tables.candidate(partition, i)
+            node = candidate & NODE_MASK
+            if not is_asked_for(candidate, among):
+                continue
+            if avoid and <object>PyTuple_GET_ITEM(tables.names, node) in avoid:
+                continue
+            if by == BY_TURN or by == BY_CHANCE:
+                nodes.append(node)
+            elif best < 0 or (by == BY_DISTANCE and distances[node] < distances[best]):
+                best = node
+        if nodes:
+            if by == BY_CHANCE:
+                i = random(len(nodes))
+                if not 0 <= i < len(nodes):
+                    raise ValueError(f"random: gave {i}, expected 0 to {len(nodes) - 1}")
+            else:
+                tables.begin_turns()
+                i = tables.next_turn(partition, len(nodes))
+            return partition, nodes[i]
+        return partition, best
+
     def copies(self, key):
         """Return the names of the nodes that hold a copy of the key and are online, masters first.
 
@@ -339,100 +475,6 @@ cdef inline int set_copy(tuple copies, Py_ssize_t i, Py_ssize_t node, tuple name
     Py_INCREF(copy)
     PyTuple_SET_ITEM(copies, i, copy)
     return 0
-
-
-def count_others(
-    const int64_t[::1] offsets, const uint8_t[::1] codes, const uint8_t[::1] roles,
-    int32_t[::1] other_offsets
-):
-    """Write where each partition's copies begin that are online, without its first master.
-
-    `roles` gives for each state code 0 and 1 for masters (1 where only if there is no 0), 2 and up
-    for other copies that serve, 255 for those that do not. Return the least and greatest number of
-    others of a partition; the offsets are one more than there are partitions.
-    """
-    cdef Py_ssize_t partition, i
-    cdef int32_t others, total = 0, least = 2147483647, most = 0
-    cdef bint has_master
-    with nogil:
-        for partition in range(offsets.shape[0] - 1):
-            other_offsets[partition] = total
-            others = 0
-            has_master = False
-            for i in range(offsets[partition], offsets[partition + 1]):
-                others += roles[codes[i]] != 255
-                has_master |= roles[codes[i]] < 2
-            others -= has_master
-            least = min(least, others)
-            most = max(most, others)
-            total += others
-        other_offsets[offsets.shape[0] - 1] = total
-    return least, most
-
-
-def fill_tables(
-    const int64_t[::1] offsets, const int32_t[::1] nodes, const uint8_t[::1] codes,
-    const uint8_t[::1] roles, int32_t[::1] masters, int32_t[::1] others
-):
-    """Write the first master of each partition, or -1, and its other copies in order of their role."""
-    cdef Py_ssize_t partition, i, at = 0
-    cdef int32_t master
-    cdef uint8_t role
-    with nogil:
-        for partition in range(offsets.shape[0] - 1):
-            master = -1
-            for role in range(4):
-                for i in range(offsets[partition], offsets[partition + 1]):
-                    if roles[codes[i]] != role:
-                        continue
-                    if role < 2 and master < 0:
-                        master = nodes[i]
-                    else:
-                        others[at] = nodes[i] | (MASTER_BIT if role < 2 else 0)
-                        at += 1
-            masters[partition] = master
-
-
-def first_unordered(const offset_t[::1] offsets, int64_t size):
-    """Return the position of the first offset that is less than the one before or above the size.
-
-    -1 if there is none; the first offset must not be negative.
-    """
-    cdef Py_ssize_t i
-    cdef offset_t before = 0
-    with nogil:
-        for i in range(offsets.shape[0]):
-            if offsets[i] < before or offsets[i] > size:
-                break
-            before = offsets[i]
-        else:
-            i = -1
-    return i
-
-
-def group_positions(const int32_t[::1] nodes, int64_t[::1] starts, int64_t[::1] positions):
-    """Sort positions by node, stably, by counting.
-
-    Positions of node n come to `positions[starts[n + 1]:starts[n + 2]]`, those of node -1 to the
-    front. `starts` holds zeros, two more than there are nodes.
-    """
-    cdef Py_ssize_t i, bucket, last = starts.shape[0] - 1
-    cdef int64_t total = 0, size
-    with nogil:
-        for i in range(nodes.shape[0]):
-            starts[nodes[i] + 1] += 1
-        for bucket in range(last):
-            size = starts[bucket]
-            starts[bucket] = total
-            total += size
-        for i in range(nodes.shape[0]):
-            bucket = nodes[i] + 1
-            positions[starts[bucket]] = i
-            starts[bucket] += 1
-        # Each start has moved to its end, which is the next one's start.
-        for bucket in range(last, 0, -1):
-            starts[bucket] = starts[bucket - 1]
-        starts[0] = 0
 
 
 # What a router has before it has a map: one partition, and no master.

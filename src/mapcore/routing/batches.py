@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore._kernels import _routing
+from mapcore._kernels import _layout, _routing
 from mapcore.keys import Key, key_bytes
 
 __all__ = ["KeyBatch", "Keys", "PackedKeys", "as_batch"]
@@ -81,7 +81,7 @@ class _Packed:
             )
         self.offsets = offsets
         self.data = np.frombuffer(keys.data, np.uint8)
-        wrong = _routing.first_unordered(self.offsets, len(self.data))
+        wrong = _layout.first_unordered(self.offsets, len(self.data))
         if wrong >= 0:
             raise ValueError(
                 f"offsets[{wrong}]: found {self.offsets[wrong]}, expected ascending numbers "

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore._kernels import _routing
+from mapcore._kernels import _layout
 
 __all__ = ["Groups"]
 
@@ -31,7 +31,7 @@ class Groups:
         """Group by node numbers, -1 for keys that no node serves."""
         starts = np.zeros(len(names) + 2, np.int64)
         positions = np.empty(len(node_numbers), np.int64)
-        _routing.group_positions(node_numbers, starts, positions)
+        _layout.group_positions(node_numbers, starts, positions)
         used = np.flatnonzero(np.diff(starts[1:]))
         self._names = names
         self.nodes: NDArray[np.int32] = used.astype(np.int32)

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Literal, NoReturn, TypeAlias
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels._routing import RouterCore, Tables
-from mapcore.errors import KeyNotCovered, NoMaster, VersionWindowError
+from mapcore.errors import KeyNotCovered, NoCopy, NoMaster, VersionWindowError
 from mapcore.keys import Key, key_bytes
 from mapcore.maps import PartitionMap, Version
 from mapcore.routing.batches import KeyBatch, Keys, as_batch
+from mapcore.routing.choice import Among, By, Chooser, codes_of, mask_of
 from mapcore.routing.groups import Groups
 from mapcore.routing.tables import Facts, build_tables
 
 __all__ = ["Router"]
 
 Missing: TypeAlias = Literal["raise", "-1"]
+_Default = TypeVar("_Default")
+_RAISE: Final = object()
 
 
 class Router(RouterCore):
@@ -33,13 +37,26 @@ class Router(RouterCore):
 
     Args:
         source: the map to start with.
+        locations: where nodes stand, by name, outermost level first, as in `z1/r1/s3`. A node that
+            is not named stands farther away than any that shares a level with `here`.
+        here: where the router stands, likewise.
+        random: for choices by chance: gives a number from 0 to one less than its argument;
+            `random.randrange` unless given.
     """
 
-    __slots__ = ()
+    __slots__ = ("_chooser",)
 
-    def __init__(self, source: PartitionMap) -> None:
+    def __init__(
+        self,
+        source: PartitionMap,
+        *,
+        locations: Mapping[str, str] | None = None,
+        here: str = "",
+        random: Callable[[int], int] | None = None,
+    ) -> None:
         super().__init__()
-        self._swap(self.tables, build_tables(source))
+        self._chooser = Chooser(locations, here, random)
+        self._swap(self.tables, self._build(source))
 
     @property
     def version(self) -> Version:
@@ -85,7 +102,7 @@ class Router(RouterCore):
                     f"found a map of version {source.version}, expected one above {version}, "
                     "the version in use"
                 )
-            tables = build_tables(source)
+            tables = self._build(source)
             if source.version == version:
                 if _say_the_same(before, tables):
                     return False
@@ -94,6 +111,73 @@ class Router(RouterCore):
                 )
             if self._swap(before, tables):
                 return True
+
+    @overload
+    def pick(
+        self, key: Key, *, among: Among = ..., by: By = ..., avoid: Collection[str] = ...
+    ) -> str: ...
+    @overload
+    def pick(
+        self,
+        key: Key,
+        *,
+        among: Among = ...,
+        by: By = ...,
+        avoid: Collection[str] = ...,
+        default: _Default,
+    ) -> str | _Default: ...
+
+    def pick(
+        self,
+        key: Key,
+        *,
+        among: Among = "masters",
+        by: By = "order",
+        avoid: Collection[str] = (),
+        default: Any = _RAISE,
+    ) -> Any:
+        """Return the name of one of the nodes that serve the key.
+
+        Args:
+            key: the key.
+            among: `masters`, `slaves`, or all `copies` that are online.
+            by: the first in `order`, masters before slaves; the `nearest` to `here`, of equally
+                near ones the first in order; `round-robin` over each partition's; or `random`.
+            avoid: names of nodes to pass over, such as those that failed a moment ago; a set, where
+                it is large.
+            default: what to return where there is no such node, or no partition; raises if absent.
+
+        Raises:
+            KeyNotCovered: no partition covers the key.
+            NoMaster: its partition has no master that is online.
+            NoCopy: all those asked for are avoided, or not online.
+            ValueError: there is no such choice.
+        """
+        among_code, by_code = codes_of(among, by)
+        tables = self.tables
+        facts: Facts = tables.facts
+        try:
+            partition, node = self._pick(
+                tables, key, among_code, by_code, facts.distances, avoid, self._chooser.random
+            )
+        except KeyNotCovered:
+            if default is _RAISE:
+                raise
+            return default
+        if node >= 0:
+            return tables.names[node]
+        if default is not _RAISE:
+            return default
+        if among == "masters" and tables.masters[partition] < 0:
+            self._raise_no_master(tables, partition)
+        row = np.empty((1, tables.other_count + 1), np.int32)
+        tables.fill_copies(np.array([partition], np.int32), row)
+        known = ", ".join(tables.names[number] for number in row[0].tolist() if number >= 0)
+        asked = f"{known or 'none'} online, {among} asked for"
+        avoided = ", ".join(sorted(avoid))
+        raise NoCopy(
+            _partition_name(facts, partition), asked + (f", avoiding {avoided}" if avoid else "")
+        )
 
     def partition_name(self, key: Key) -> str:
         """Return the name of the partition that the key belongs to.
@@ -128,13 +212,32 @@ class Router(RouterCore):
         return self._find(self.tables, as_batch(keys), out, missing, to_nodes=False)
 
     def nodes(
-        self, keys: Keys, out: NDArray[np.int32] | None = None, *, missing: Missing = "raise"
+        self,
+        keys: Keys,
+        out: NDArray[np.int32] | None = None,
+        *,
+        missing: Missing = "raise",
+        among: Among = "masters",
+        by: By = "order",
+        avoid: Collection[str] = (),
     ) -> NDArray[np.int32]:
-        """Return the number of the node that is master for each key; -1 where there is none.
+        """Return the number of the node to send each key to; -1 where there is none.
 
-        `names` gives the names of the numbers. Arguments and errors are those of `partitions`.
+        That is the first master unless told. `names` gives the names of the numbers.
+
+        Args:
+            keys: as for `partitions`.
+            out: likewise.
+            missing: likewise.
+            among: as for `pick`.
+            by: likewise.
+            avoid: likewise.
+
+        Raises:
+            KeyNotCovered: no partition covers one of the keys; `out` is filled all the same.
+            ValueError: there is no such choice.
         """
-        return self._find(self.tables, as_batch(keys), out, missing, to_nodes=True)
+        return self._nodes(self.tables, keys, out, missing, among, by, avoid)
 
     def copies_table(self, keys: Keys, *, missing: Missing = "raise") -> NDArray[np.int32]:
         """Return the numbers of the nodes that hold a copy of each key and are online.
@@ -152,15 +255,22 @@ class Router(RouterCore):
         tables.fill_copies(partitions, table)
         return table
 
-    def group(self, keys: Keys, *, missing: Missing = "raise") -> Groups:
-        """Return the positions of the keys by the node that is master for them: for multi-get.
+    def group(
+        self,
+        keys: Keys,
+        *,
+        missing: Missing = "raise",
+        among: Among = "masters",
+        by: By = "order",
+        avoid: Collection[str] = (),
+    ) -> Groups:
+        """Return the positions of the keys by the node to send them to: for multi-get.
 
-        Keys without a master are `unserved`; so are keys in a gap where `missing` is "-1".
-        Arguments and errors are those of `partitions`.
+        Keys that no node serves are `unserved`; so are keys in a gap where `missing` is "-1".
+        Arguments and errors are those of `nodes`.
         """
         tables = self.tables
-        numbers = self._find(tables, as_batch(keys), None, missing, to_nodes=True)
-        return Groups(numbers, tables.names)
+        return Groups(self._nodes(tables, keys, None, missing, among, by, avoid), tables.names)
 
     def __repr__(self) -> str:
         return (
@@ -172,6 +282,31 @@ class Router(RouterCore):
     def _facts(self) -> Facts:
         facts: Facts = self.tables.facts
         return facts
+
+    def _build(self, source: PartitionMap) -> Tables:
+        return build_tables(source, self._chooser.distances(source.nodes.names))
+
+    def _nodes(
+        self,
+        tables: Tables,
+        keys: Keys,
+        out: NDArray[np.int32] | None,
+        missing: Missing,
+        among: Among,
+        by: By,
+        avoid: Collection[str],
+    ) -> NDArray[np.int32]:
+        among_code, by_code = codes_of(among, by)
+        batch = as_batch(keys)
+        if among == "masters" and by == "order" and not avoid:
+            return self._find(tables, batch, out, missing, to_nodes=True)
+        numbers = self._find(tables, batch, out, missing, to_nodes=False)
+        facts: Facts = tables.facts
+        seed = self._chooser.seed() if by == "random" else 0
+        tables.choose(
+            numbers, among_code, by_code, facts.distances, mask_of(tables.names, avoid), seed
+        )
+        return numbers
 
     def _find(
         self,

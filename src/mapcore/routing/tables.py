@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore._kernels import _routing
+from mapcore._kernels import _layout, _routing
 from mapcore.errors import MapError
 from mapcore.keys import HashKeys, PackedNames, RangeKeys
 from mapcore.maps import PartitionMap, Version
@@ -96,15 +96,19 @@ class Facts:
         version: of the map.
         partition_names: the names of ranges, or None for hash keys, where the number is the name.
         masterless: what is known of partitions without a master.
+        distances: how far each node stands from the router, one byte a node.
     """
 
     version: Version
     partition_names: PackedNames | None
     masterless: Masterless
+    distances: bytes
 
 
-def build_tables(source: PartitionMap) -> _routing.Tables:
+def build_tables(source: PartitionMap, distances: bytes) -> _routing.Tables:
     """Lay out the tables of a map. They share nothing with it but names and range starts.
+
+    `distances` says how far each of its nodes stands from the router.
 
     Time and space are linear in partitions and copies: 4 bytes a copy, and 4 a partition where
     partitions differ in the number of copies that are online.
@@ -120,10 +124,10 @@ def build_tables(source: PartitionMap) -> _routing.Tables:
     index = source.offsets, source.copy_nodes, source.copy_codes
     offsets: NDArray[np.int32] | None = np.empty(source.partition_count + 1, np.int32)
     assert offsets is not None
-    least, most = _routing.count_others(index[0], index[2], _ROLES, offsets)
+    least, most = _layout.count_others(index[0], index[2], _ROLES, offsets)
     masters = np.empty(source.partition_count, np.int32)
     others = np.empty(int(offsets[-1]), np.int32)
-    _routing.fill_tables(*index, _ROLES, masters, others)
+    _layout.fill_tables(*index, _ROLES, masters, others)
     if least == most:
         offsets = None
     keys = source.keys
@@ -140,6 +144,7 @@ def build_tables(source: PartitionMap) -> _routing.Tables:
             source.version,
             None if isinstance(keys, HashKeys) else keys.packed_names,
             Masterless.of(source, masters),
+            distances,
         ),
     )
 
