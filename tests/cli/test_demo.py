@@ -53,6 +53,7 @@ def test_a_program_gets_one_json_document(run: Run) -> None:
         ("--nodes", "9", "--zones", "3", "--partitions", "60", "--copies", "2"),
         ("--nodes", "6", "--zones", "2", "--partitions", "7", "--copies", "3"),
         ("--nodes", "4", "--zones", "4", "--partitions", "1", "--copies", "1"),
+        ("--nodes", "11", "--zones", "5", "--partitions", "64", "--seed", "2"),
     ],
 )
 def test_small_clusters_keep_their_promises_too(run: Run, size: tuple[str, ...]) -> None:
@@ -109,8 +110,10 @@ def test_checks_find_uneven_masters() -> None:
 def test_checks_find_needless_moves() -> None:
     live = ZONES != 2
     after = [[0, 1], [1, 0], [4, 3], [3, 4], [4, 3], [1, 0]]
-    assert check_moves(table(GOOD), table(after), live).is_kept
-    assert not check_moves(table(GOOD), table([[3, 1], *after[1:]]), live).is_kept
+    assert check_moves(table(GOOD), table(after), live, 0).is_kept
+    one_more = table([[3, 1], *after[1:]])
+    assert not check_moves(table(GOOD), one_more, live, 0).is_kept
+    assert check_moves(table(GOOD), one_more, live, 5).is_kept
 
 
 def test_checks_find_wrong_routes() -> None:

@@ -84,9 +84,21 @@ class Demo:
             click.echo(f"{name:<32}{seconds * 1e3:>10,.1f} ms  {done.result}".rstrip())
         return result
 
-    def plan(self, name: str, call: Callable[[], mapcore.Plan]) -> mapcore.Plan:
-        """Plan as a stage."""
-        return self.stage(name, call, _describe_plan)
+    def plan(self, of_map: str, name: str, call: Callable[[], mapcore.Plan]) -> mapcore.Plan:
+        """Plan as a stage, and verify the plan's certificate as another."""
+        planned = self.stage(name, call, _describe_plan)
+        certificate = planned.certificate
+        is_proven = self.stage(
+            "  verify its certificate",
+            certificate.verify,
+            lambda proven, _: "proven optimal" if proven else "not proven optimal",
+        )
+        reached = sum(objective.is_reached for objective in certificate.objectives)
+        counted = f"{reached} of {len(certificate.objectives)} objectives at their bound"
+        self.checks[of_map].append(
+            Check("the certificate proves that no plan is better", is_proven, counted)
+        )
+        return planned
 
     def recount(self, of_map: str, call: Callable[[], list[Check]]) -> None:
         """Run checks as a stage."""
@@ -160,13 +172,14 @@ def _run(ran: Demo, size: Size, random: np.random.Generator) -> Outcome:
     keys = _make_keys(random, size.keys)
 
     cluster = ran.stage("build the cluster", lambda: _build(size, zones), lambda *_: "")
-    fresh = ran.plan("plan a fresh map", lambda: mapcore.plan(cluster))
+    fresh = ran.plan(FRESH, "plan a fresh map", lambda: mapcore.plan(cluster))
     ran.recount(FRESH, lambda: list(check_map(fresh.target, zones, size.copies, None)))
     before = ran.route(FRESH, fresh.target, keys)
 
     failed = [cluster.nodes[number].name for number in np.flatnonzero(~live)]
     running = fresh.cluster.with_current(fresh.target)
     rebuilt = ran.plan(
+        AFTER_THE_LOSS,
         f"lose {_zone_name(lost_zone)}, plan again",
         lambda: mapcore.plan(running, fail=failed, rebuild=True),
     )
@@ -174,7 +187,7 @@ def _run(ran: Demo, size: Size, random: np.random.Generator) -> Outcome:
         AFTER_THE_LOSS,
         lambda: [
             *check_map(rebuilt.target, zones, size.copies, lost_zone),
-            check_moves(fresh.target, rebuilt.target, live),
+            check_moves(fresh.target, rebuilt.target, live, _fewest_moves(rebuilt)),
         ],
     )
     after = ran.route(AFTER_THE_LOSS, rebuilt.target, keys)
@@ -293,6 +306,12 @@ def _make_keys(random: np.random.Generator, count: int) -> NDArray[np.bytes_]:
     drawn = digits[random.integers(0, 16, (count, KEY_LENGTH), dtype=np.uint8)]
     keys: NDArray[np.bytes_] = drawn.view(f"S{KEY_LENGTH}").ravel()
     return keys
+
+
+def _fewest_moves(planned: mapcore.Plan) -> int:
+    """Return the number of moves that the certificate proves to be needed; 0 if it proves none."""
+    bounds = {each.name: each.bound for each in planned.certificate.objectives}
+    return bounds["moves"] or 0
 
 
 def _describe_plan(planned: mapcore.Plan, _: float) -> str:
