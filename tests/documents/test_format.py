@@ -306,7 +306,7 @@ REFUSED: list[tuple[Any, list[dict[str, Placement]], str, str]] = [
     ({}, [{"a": Placement.MASTER, "b": Placement.MASTER}], 'partitions."0".master', "2 masters"),
     (
         {"constraints": {"slave": 1}},
-        [{"a": Placement.SLAVE, "b": Placement.SLAVE}],
+        [{"a": Placement.MASTER, "b": Placement.SLAVE, "d": Placement.SLAVE}],
         'partitions."0".slave',
         "2 slaves",
     ),
@@ -319,9 +319,9 @@ REFUSED: list[tuple[Any, list[dict[str, Placement]], str, str]] = [
 def test_what_could_not_be_loaded_is_not_written(
     settings: Any, rows: list[dict[str, Placement]], path: str, found: str
 ) -> None:
-    cluster = load({"settings": settings, "nodes": {"a": {}, "b": {}}})
+    cluster = load({"settings": settings, "nodes": {"a": {}, "b": {}, "d": {}}})
     with pytest.raises(DocumentError) as caught:
-        mapcore.dumps(with_target(cluster, rows, "abc"))
+        mapcore.dumps(with_target(cluster, rows, "abcd"))
     assert caught.value.path.endswith(path)
     assert found in caught.value.found
 

@@ -31,9 +31,11 @@ def check_target(
     """Check that each partition has as many masters and slaves as are asked for.
 
     Nothing is asked for where the document states no constraints, apart from the one master that
-    masterSlave means. A partial target owns up to fewer copies than asked, never to more.
+    masterSlave means. A partial target owns up to fewer copies than asked, never to more; a copy
+    that may not lead, as on a node in maintenance, is a slave in the place of a missing master.
     """
     constraints = settings.constraints
+    missing_masters = np.maximum(constraints.master - count_copies(target, Placement.MASTER), 0)
     asked = []
     if are_constraints_stated:
         asked.append((Placement.MASTER, constraints.master, "constraints.master"))
@@ -43,7 +45,8 @@ def check_target(
         is_partial = True
     for placement, count, reason in asked:
         counts = count_copies(target, placement)
-        wrong = counts > count if is_partial else counts != count
+        room = count + missing_masters if placement == Placement.SLAVE else count
+        wrong = counts > room if is_partial else counts != count
         if wrong.any():
             partition = int(np.argmax(wrong))
             fail(
@@ -63,9 +66,9 @@ def falls_short(target: PartitionMap, settings: Settings) -> bool:
 
 
 def has_too_many(target: PartitionMap, settings: Settings) -> bool:
-    """Whether a partition has more masters or slaves than the constraints ask for."""
+    """Whether a partition has more masters, or more copies in all, than constraints ask for."""
     asked = settings.constraints
-    return bool(
-        (count_copies(target, Placement.MASTER) > asked.master).any()
-        or (count_copies(target, Placement.SLAVE) > asked.slave).any()
-    )
+    masters = count_copies(target, Placement.MASTER)
+    slaves = count_copies(target, Placement.SLAVE)
+    room = asked.slave + np.maximum(asked.master - masters, 0)
+    return bool((masters > asked.master).any() or (slaves > room).any())

@@ -24,6 +24,7 @@ from mapcore.planning.plans import Plan, Work
 from mapcore.planning.problem import (
     Start,
     asked_of,
+    kept_copies,
     placement_problem,
     roles_problem,
     start_of,
@@ -92,11 +93,13 @@ def plan(
     asked = asked_of(changed.entry.settings)
     start = start_of(changed, asked)
 
-    problem, placement, placed = None, None, start.held
+    problem, placement = None, None
     if changed.moves_data:
         problem = placement_problem(start, asked)
         placement = place(problem, interrupt=_let_signals_in)
         placed = placement.nodes
+    else:
+        placed = kept_copies(start, asked)
 
     masters, records = start.masters, records_of(changed.entry)
     if changed.returning:

@@ -102,6 +102,8 @@ class Plan:
         """The cluster with the changes applied and the target in place."""
         changed = self.work.changed
         entry = replace(changed.entry, target=self.target)
+        if entry.current is not None:
+            entry = replace(entry, current=entry.current.on_nodes(changed.index))
         return changed.cluster.with_maps({**changed.cluster.maps, self.map_name: entry})
 
     @cached_property

@@ -29,7 +29,16 @@ from mapcore.planning.placement import PlacementProblem
 from mapcore.planning.roles import RolesProblem
 from mapcore.planning.shares import share_bounds, shares_with_fixed
 
-__all__ = ["Asked", "Flag", "Start", "asked_of", "placement_problem", "roles_problem", "start_of"]
+__all__ = [
+    "Asked",
+    "Flag",
+    "Start",
+    "asked_of",
+    "kept_copies",
+    "placement_problem",
+    "roles_problem",
+    "start_of",
+]
 
 
 class Flag:
@@ -183,6 +192,33 @@ def placement_problem(start: Start, asked: Asked) -> PlacementProblem:
         pinned=pinned,
         node_limit=np.where(resting, kept, partitions),
     )
+
+
+def kept_copies(start: Start, asked: Asked) -> NDArray[np.int32]:
+    """Return the copies that stay where no data moves: those that are held, none above the count.
+
+    Where a partition has more copies than asked for, those on nodes that are leaving or have no
+    weight go first, those that lead or rest in maintenance last.
+
+    Returns:
+        int32, partitions by copies, -1 for none, in the order of `Start.held`.
+    """
+    counts = np.count_nonzero(start.held >= 0, axis=1)
+    crowded = np.flatnonzero(counts > asked.copies)
+    if not len(crowded):
+        return start.held
+    rows = start.held[crowded]
+    table = start.table
+    rank = np.where((table.modes == LEAVING) | ~table.positive, 2, 1)
+    rank[table.modes == MAINTENANCE] = 0
+    ranks = np.where(rows >= 0, rank[rows], 3)
+    ranks[(rows[:, :, None] == start.masters[crowded][:, None, :]).any(axis=2) & (rows >= 0)] = 0
+    surplus = np.argsort(ranks, axis=1, kind="stable")[:, asked.copies :]
+    np.put_along_axis(rows, surplus, -1, axis=1)
+    rows = np.take_along_axis(rows, np.argsort(rows < 0, axis=1, kind="stable"), axis=1)
+    kept = start.held.copy()
+    kept[crowded] = rows
+    return kept
 
 
 def roles_problem(

@@ -158,15 +158,12 @@ def _kept_out_of_place(plan: Plan) -> Iterator[str]:
             "plan with rebuild to move them"
         )
     copies = np.diff(plan.target.offsets)
-    for wrong, word in (
-        (copies < plan.work.asked.copies, "fewer"),
-        (copies > plan.work.asked.copies, "more"),
-    ):
-        if wrong.any():
-            yield (
-                f"{int(wrong.sum())} partitions have {word} than the {plan.work.asked.copies} "
-                "copies asked for: no data moves in this plan; plan with rebuild to restore them"
-            )
+    short = int((copies < plan.work.asked.copies).sum())
+    if short:
+        yield (
+            f"{short} partitions have fewer than the {plan.work.asked.copies} copies asked for: "
+            "no data moves in this plan; plan with rebuild to restore them"
+        )
 
 
 def _settings_not_honoured(plan: Plan) -> Iterator[str]:
