@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from fractions import Fraction
 from math import ceil, floor
 
@@ -95,4 +96,47 @@ def random_problem(
         lower=np.array([floor(s) for s in share], np.int64),
         upper=np.array([ceil(s) for s in share], np.int64),
         levels=levels,
+    )
+
+
+def random_mixed_problem(
+    seed: int, depth: int | None = None, most_nodes: int = 20, most_partitions: int = 30
+) -> PlacementProblem:
+    """Partitions that differ: in copies, in the nodes they may use, in pins; with limits."""
+    plain = random_problem(seed, depth, most_nodes, most_partitions)
+    rng = random.Random(seed + 1_000_000)
+    partitions, nodes = len(plain.copy_counts), len(plain.eligible)
+    counts = plain.copy_counts
+    if rng.random() < 0.6:
+        counts = np.array([rng.randint(0, 5) for _ in range(partitions)], np.int32)
+    partition_class = class_eligible = pinned = node_limit = None
+    if rng.random() < 0.6:
+        classes = rng.randint(1, 3)
+        partition_class = np.array([rng.randrange(classes) for _ in range(partitions)], np.int32)
+        odds = [rng.choice([0.2, 0.5, 0.9, 1.0]) for _ in range(classes)]
+        class_eligible = np.array([[rng.random() < o for _ in range(nodes)] for o in odds])
+    if rng.random() < 0.4:
+        rows: list[list[int]] = []
+        for p in range(partitions):
+            usable = plain.eligible.copy()
+            if class_eligible is not None and partition_class is not None:
+                usable &= class_eligible[partition_class[p]]
+            count = min(rng.choice([0, 0, 1, 1, 2]), int(usable.sum()), int(counts[p]))
+            rows.append(rng.sample([int(n) for n in np.flatnonzero(usable)], count))
+        pinned = padded(rows)
+    total = int(counts.sum())
+    if rng.random() < 0.4:
+        even = total // max(1, int(plain.eligible.sum()))
+        low = 1 if rng.random() < 0.7 else 0
+        node_limit = np.array([rng.randint(low * even, 2 * even + 2) for _ in range(nodes)])
+    share = shares([int(w) for w in plain.upper], total, partitions)
+    return replace(
+        plain,
+        copy_counts=counts,
+        lower=np.array([floor(s) for s in share], np.int64),
+        upper=np.array([ceil(s) for s in share], np.int64),
+        partition_class=partition_class,
+        class_eligible=class_eligible,
+        pinned=pinned,
+        node_limit=node_limit,
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mapcore.errors import PlanError
 from mapcore.planning.placement import Placement, PlacementProblem, place
-from tests.planning.random_clusters import random_problem
+from tests.planning.random_clusters import random_mixed_problem, random_problem
 from tests.twins.placement_oracle import Score, best, score
 
 
@@ -38,6 +40,51 @@ def test_no_placement_is_better_than_the_one_found(depth: int, first: int) -> No
         placement = place(problem)
         assert score(problem, placement.nodes) == best(problem)[0], seed
         assert claimed(placement) == score(problem, placement.nodes), seed
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+@pytest.mark.parametrize("first", range(0, 150, 50))
+def test_no_placement_is_better_where_partitions_differ(depth: int, first: int) -> None:
+    for seed in range(first, first + 50):
+        problem = random_mixed_problem(seed, depth)
+        placement = place(problem)
+        assert score(problem, placement.nodes) == best(problem)[0], seed
+        assert claimed(placement) == score(problem, placement.nodes), seed
+
+
+def test_a_limit_that_spread_must_yield_to_costs_no_more_spread_than_it_must() -> None:
+    problem = replace(
+        even_problem(partitions=10, nodes=3, copies=2, zones=3),
+        levels=np.array([[0, 1, 1]], np.int32),
+        node_limit=np.array([7, 10, 10], np.int64),
+    )
+    placement = place(problem)
+    assert np.count_nonzero(placement.nodes == 0) == 7
+    assert (placement.missing, placement.spread_excess) == (0, (3,))
+
+
+def test_limits_below_what_is_asked_leave_the_rest_missing() -> None:
+    problem = replace(even_problem(10, 4, 2, 2), node_limit=np.array([5, 5, 3, 0], np.int64))
+    placement = place(problem)
+    assert placement.missing == 7
+    assert np.bincount(placement.nodes[placement.nodes >= 0], minlength=4).tolist() == [5, 5, 3, 0]
+
+
+def test_pinned_copies_stay_where_they_are() -> None:
+    pinned = np.full((12, 1), 3, np.int32)
+    problem = replace(even_problem(12, 8, 2, 4), pinned=pinned)
+    assert np.all((place(problem).nodes == 3).any(axis=1))
+
+
+def test_partitions_stay_on_the_nodes_of_their_class() -> None:
+    problem = replace(
+        even_problem(20, 6, 2, 3),
+        partition_class=(np.arange(20) % 2).astype(np.int32),
+        class_eligible=np.array([[1, 1, 1, 0, 0, 0], [0, 0, 0, 1, 1, 1]], np.bool_),
+    )
+    nodes = place(problem).nodes
+    assert nodes[::2].max() <= 2
+    assert nodes[1::2].min() >= 3
 
 
 def test_a_fresh_map_has_every_copy_in_a_zone_of_its_own() -> None:

@@ -46,7 +46,12 @@ def limits(problem: PlacementProblem) -> NDArray[np.int64]:
     partitions = len(problem.copy_counts)
     if problem.node_limit is None:
         return np.full(len(problem.eligible), partitions, np.int64)
-    return np.clip(problem.node_limit, 0, partitions)
+    limit = np.clip(problem.node_limit, 0, partitions)
+    if problem.pinned is not None:
+        limit = np.maximum(
+            limit, [np.count_nonzero(problem.pinned == n) for n in range(len(limit))]
+        )
+    return limit
 
 
 def score(problem: PlacementProblem, nodes: NDArray[np.int32]) -> Score:

@@ -24,4 +24,24 @@ def place_uniform(
     move_prices: NDArray[np.int64],
     interrupt: Callable[[], object] | None,
 ) -> Outcome: ...
+def place_priced(
+    current: NDArray[np.int32],
+    pinned: NDArray[np.int32],
+    row_class: NDArray[np.int32],
+    class_copies: NDArray[np.int32],
+    class_group: NDArray[np.int32],
+    group_nodes: NDArray[np.uint8],
+    levels: NDArray[np.int32],
+    eligible: NDArray[np.uint8],
+    lower: NDArray[np.int64],
+    upper: NDArray[np.int64],
+    limit: NDArray[np.int64],
+    nowhere: int,
+    chosen: NDArray[np.int32],
+    missing_prices: NDArray[np.int64],
+    spread_prices: NDArray[np.int64],
+    balance_prices: NDArray[np.int64],
+    move_prices: NDArray[np.int64],
+    interrupt: Callable[[], object] | None,
+) -> Outcome: ...
 def order_rows(current: NDArray[np.int32], chosen: NDArray[np.int32]) -> int: ...

@@ -26,6 +26,30 @@ cdef extern from "_placement_engine.hpp" namespace "mapcore::placement" nogil:
         int64_t *balance_prices
         int64_t *move_prices
 
+    cdef struct PricedProblem:
+        int64_t rows
+        int32_t slots, current_width, pinned_width, nodes, levels, classes, groups
+        const int32_t *current
+        const int32_t *pinned
+        const int32_t *row_class
+        const int32_t *class_copies
+        const int32_t *class_group
+        const uint8_t *group_nodes
+        const int32_t *values
+        const uint8_t *eligible
+        const int64_t *lower
+        const int64_t *upper
+        const int64_t *limit
+        int32_t nowhere
+        int32_t *chosen
+        int64_t *missing_prices
+        int64_t *spread_prices
+        int64_t *balance_prices
+        int64_t *move_prices
+
+    Outcome c_place_priced "mapcore::placement::place_priced"(
+        const PricedProblem &problem, cbool (*ask)(void *) noexcept nogil, void *argument
+    ) except +
     Outcome c_place_uniform "mapcore::placement::place_uniform"(
         const UniformProblem &problem, cbool (*ask)(void *) noexcept nogil, void *argument
     ) except +
@@ -95,6 +119,65 @@ def place_uniform(
     problem.move_prices = &move_prices[0]
     with nogil:
         outcome = c_place_uniform(problem, wants_to_stop, <void *>caller)
+    if caller.error is not None:
+        raise caller.error
+    return outcome
+
+
+def place_priced(
+    const int32_t[:, ::1] current,
+    const int32_t[:, ::1] pinned,
+    const int32_t[::1] row_class,
+    const int32_t[::1] class_copies,
+    const int32_t[::1] class_group,
+    const uint8_t[:, ::1] group_nodes,
+    const int32_t[:, ::1] levels,
+    const uint8_t[::1] eligible,
+    const int64_t[::1] lower,
+    const int64_t[::1] upper,
+    const int64_t[::1] limit,
+    int32_t nowhere,
+    int32_t[:, ::1] chosen,
+    int64_t[::1] missing_prices,
+    int64_t[:, ::1] spread_prices,
+    int64_t[::1] balance_prices,
+    int64_t[::1] move_prices,
+    interrupt,
+):
+    """Place the copies of partitions that differ by class: its count of copies, and its group,
+    which is the set of nodes that they may use. Copies on nodes from `nowhere` on are missing.
+    Fills `chosen` and the prices.
+    """
+    cdef Caller caller = Caller(interrupt)
+    cdef PricedProblem problem
+    cdef Outcome outcome
+    problem.rows = chosen.shape[0]
+    problem.slots = <int32_t>chosen.shape[1]
+    problem.current_width = <int32_t>current.shape[1]
+    problem.pinned_width = <int32_t>pinned.shape[1]
+    problem.nodes = <int32_t>eligible.shape[0]
+    problem.levels = <int32_t>levels.shape[0]
+    problem.classes = <int32_t>class_copies.shape[0]
+    problem.groups = <int32_t>group_nodes.shape[0]
+    problem.current = &current[0, 0] if current.shape[1] else NULL
+    problem.pinned = &pinned[0, 0] if pinned.shape[1] else NULL
+    problem.row_class = &row_class[0]
+    problem.class_copies = &class_copies[0]
+    problem.class_group = &class_group[0]
+    problem.group_nodes = &group_nodes[0, 0]
+    problem.values = &levels[0, 0] if levels.shape[0] else NULL
+    problem.eligible = &eligible[0]
+    problem.lower = &lower[0]
+    problem.upper = &upper[0]
+    problem.limit = &limit[0]
+    problem.chosen = &chosen[0, 0]
+    problem.nowhere = nowhere
+    problem.missing_prices = &missing_prices[0]
+    problem.spread_prices = &spread_prices[0, 0] if levels.shape[0] else NULL
+    problem.balance_prices = &balance_prices[0]
+    problem.move_prices = &move_prices[0]
+    with nogil:
+        outcome = c_place_priced(problem, wants_to_stop, <void *>caller)
     if caller.error is not None:
         raise caller.error
     return outcome

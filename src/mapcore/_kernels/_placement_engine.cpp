@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "_placement_priced.hpp"
 #include "_placement_uniform.hpp"
 
 namespace mapcore::placement {
@@ -54,6 +55,50 @@ Outcome place_uniform(const UniformProblem& problem, Ask ask, void* argument) {
       default: done = UniformEngine<0>(problem, tree, targets, poll).run();
     }
     return done ? Outcome::DONE : Outcome::FAILED;
+  } catch (const Interrupted&) {
+    return Outcome::INTERRUPTED;
+  }
+}
+
+// Copies at a value of each level from which on they count as excess, by class.
+static std::vector<int32_t> even_shares(const PricedProblem& problem, const Tree& tree) {
+  const size_t width = static_cast<size_t>(tree.depth) + 1;
+  std::vector<int32_t> shares(static_cast<size_t>(problem.classes) * width, 0);
+  std::vector<uint8_t> seen;
+  for (int32_t c = 0; c < problem.classes; ++c) {
+    const uint8_t* usable = problem.group_nodes + static_cast<int64_t>(problem.class_group[c]) * problem.nodes;
+    std::vector<int32_t> values(width, 0);
+    seen.assign(tree.parent.size(), 0);
+    for (Node n : tree.by_home) {
+      for (Vertex v = tree.home[n]; n < problem.nowhere && usable[n] && v > 0 && !seen[v]; v = tree.parent[v]) {
+        seen[v] = 1;
+        ++values[tree.level[v]];
+      }
+    }
+    for (size_t k = 1; k < width; ++k) {
+      const int32_t among = std::max(1, values[k]);
+      shares[static_cast<size_t>(c) * width + k] = (problem.class_copies[c] + among - 1) / among;
+    }
+  }
+  return shares;
+}
+
+Outcome place_priced(const PricedProblem& problem, Ask ask, void* argument) {
+  Tree tree;
+  if (!tree.build(problem.levels, problem.nodes, problem.values, problem.eligible)) {
+    return Outcome::NOT_NESTED;
+  }
+  RowClasses classes;
+  classes.of_row.assign(problem.row_class, problem.row_class + problem.rows);
+  classes.copies.assign(problem.class_copies, problem.class_copies + problem.classes);
+  classes.group.assign(problem.class_group, problem.class_group + problem.classes);
+  for (int32_t g = 0; g < problem.groups; ++g) {
+    classes.mask.push_back(problem.group_nodes + static_cast<int64_t>(g) * problem.nodes);
+  }
+  Poll poll(ask, argument);
+  try {
+    PricedEngine(problem, tree, std::move(classes), even_shares(problem, tree), poll).run();
+    return Outcome::DONE;
   } catch (const Interrupted&) {
     return Outcome::INTERRUPTED;
   }

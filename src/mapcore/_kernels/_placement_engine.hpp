@@ -28,6 +28,29 @@ struct UniformProblem {
   int64_t* move_prices;
 };
 
+// Partitions that may differ. Arrays belong to the caller.
+struct PricedProblem {
+  int64_t rows;
+  int32_t slots, current_width, pinned_width, nodes, levels, classes, groups;
+  const int32_t* current;       // rows x current_width
+  const int32_t* pinned;        // rows x pinned_width
+  const int32_t* row_class;     // by row
+  const int32_t* class_copies;  // by class; no more than nodes that it may use
+  const int32_t* class_group;   // by class: its row of group_nodes
+  const uint8_t* group_nodes;   // groups x nodes: may be used
+  const int32_t* values;        // levels x nodes
+  const uint8_t* eligible;      // by node: in any group
+  const int64_t *lower, *upper, *limit;
+  int32_t nowhere;              // first of the nodes whose copies count as missing
+  int32_t* chosen;              // out: rows x slots
+  int64_t* missing_prices;      // out: by node
+  int64_t* spread_prices;       // out: levels x nodes
+  int64_t* balance_prices;      // out: by node
+  int64_t* move_prices;
+};
+
+Outcome place_priced(const PricedProblem& problem, Ask ask, void* argument);
+
 Outcome place_uniform(const UniformProblem& problem, Ask ask, void* argument);
 
 // Put kept copies first, in the order in which they stand now, then new ones; -1 at the end.

@@ -37,21 +37,30 @@ def even_share(
 
 
 class PriceOrder:
-    """Prices as single numbers that compare alike, where each part may still grow by one."""
+    """Prices as single numbers that compare alike, where each part may still grow by one.
+
+    Attributes:
+        key: int64 by node.
+        unit: what one more of each part of the price adds to a key.
+        nowhere: the key of a copy that has no node: it is one missing, and counts as a move.
+        fits: whether the keys fit their integers.
+    """
 
     def __init__(self, prices: NDArray[np.int64]) -> None:
-        self.key = np.zeros(prices.shape[1], np.int64)
+        key = np.zeros(prices.shape[1] + 1, np.int64)
         self.unit = [0] * len(prices)
         width = 1
         for part in reversed(range(len(prices))):
-            value, at = np.unique(prices[part], return_inverse=True)
+            value, at = np.unique(np.append(prices[part], 0), return_inverse=True)
             # Steps of more than one compare like steps of two.
             rank = np.concatenate([[0], np.cumsum(np.clip(np.diff(value.astype(object)), 1, 2))])
             self.unit[part] = width
             width *= int(rank[-1]) + 3
             if 2 * width < _NEVER:
-                self.key += rank.astype(np.int64)[at] * self.unit[part]
+                key += rank.astype(np.int64)[at] * self.unit[part]
         self.fits = 2 * width < _NEVER
+        self.key = key[:-1]
+        self.nowhere = int(key[-1]) + self.unit[0] + self.unit[-1]
 
 
 class CheapestSets:
@@ -59,15 +68,17 @@ class CheapestSets:
 
     Attributes:
         taken: by node, how many of the sets it is in.
+        missing: copies that are cheaper without a node; only where nodes have limits.
         excess: by level, excess of all the sets.
-        moves: copies in the sets on nodes that hold none now.
+        moves: copies in the sets on nodes that hold none now, and missing ones.
     """
 
     def __init__(self, problem: PlacementProblem, order: PriceOrder, p_class: int) -> None:
         self.problem, self.order, self.usable = problem, order, usable_nodes(problem, p_class)
         self.taken = np.zeros(len(problem.eligible), np.int64)
         self.excess = np.zeros(len(problem.levels), np.int64)
-        self.moves = 0
+        self.missing = self.moves = 0
+        self.nowhere = _NEVER if problem.node_limit is None else order.nowhere
         self.copies = np.minimum(problem.copy_counts, int(self.usable.sum()))
         self.shares = [even_share(problem, level, p_class) for level in problem.levels]
         # Nodes of each innermost value from the cheapest on, as many as a partition can look at.
@@ -147,6 +158,7 @@ class CheapestSets:
         """Add those partitions for which what they hold now is plainly a cheapest set."""
         now, held = self.problem.current[rows], self._held(rows)
         cheapest = self.order.key[self.usable].min(initial=_NEVER) + self.order.unit[-1]
+        cheapest = min(int(cheapest), self.nowhere)
         keeps = held.sum(axis=1) == self.copies[rows]
         keeps &= np.all(~held | (self.order.key[now] <= cheapest), axis=1)
         for level, share in zip(self.problem.levels, self.shares, strict=True):
@@ -188,7 +200,7 @@ class CheapestSets:
         now = self.now[active]
         kept = np.where(self.open[active], self.order.key[now], _NEVER)
         for level, count, share, unit in zip(
-            self.problem.levels, self.counts, self.shares, self.order.unit, strict=False
+            self.problem.levels, self.counts, self.shares, self.order.unit[1:], strict=False
         ):
             most = share[self.rows[active], None]
             of_line = level[self.line[lines, 0]]
@@ -197,10 +209,12 @@ class CheapestSets:
         best_line, best_now = cost.argmin(axis=1), kept.argmin(axis=1) if kept.size else None
         index = np.arange(len(active))
         best: NDArray[np.int64] = fresh[index, best_line]
+        least = cost[index, best_line]
         if best_now is not None:
-            keeps = kept[index, best_now] <= cost[index, best_line]
+            keeps = kept[index, best_now] <= least
             best = np.where(keeps, now[index, best_now], best)
-        return best
+            least = np.where(keeps, kept[index, best_now], least)
+        return np.where(least <= self.nowhere, best, -1)
 
     def _pass_over_current(self, active: NDArray[np.int64]) -> None:
         """A current or pinned node is never taken as a new one: step over it."""
@@ -214,6 +228,10 @@ class CheapestSets:
                 moved = moved or bool(ahead.any())
 
     def _choose(self, active: NDArray[np.int64], nodes: NDArray[np.int64]) -> None:
+        nowhere = int(np.count_nonzero(nodes < 0))
+        self.missing += nowhere * self.times
+        self.moves += nowhere * self.times
+        active, nodes = active[nodes >= 0], nodes[nodes >= 0]
         was_there = (self.now[active] == nodes[:, None]) & self.open[active]
         self.open[active] &= ~was_there
         is_new = ~(self.now[active] == nodes[:, None]).any(axis=1)

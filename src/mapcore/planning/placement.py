@@ -12,13 +12,15 @@ for, each line before the next:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels import _placement
+from mapcore._kernels._placement import Outcome as _Outcome
 from mapcore.errors import PlanError
 
 __all__ = ["Placement", "PlacementCertificate", "PlacementProblem", "place"]
@@ -40,7 +42,7 @@ class PlacementProblem:
         partition_class: int32 by partition, or None where all are of one class.
         class_eligible: bool, classes by nodes: narrower eligibility, in addition to `eligible`.
         pinned: int32, partitions by any width, -1 for none: nodes that must hold a copy.
-        node_limit: int64 by node: the most copies it may hold.
+        node_limit: int64 by node: the most copies it may hold; pinned ones stand whatever it is.
     """
 
     current: NDArray[np.int32]
@@ -64,6 +66,7 @@ class PlacementCertificate:
     give one that the placement reaches.
 
     Attributes:
+        missing_prices: int64 by node: copies that go missing for each that it holds.
         spread_prices: int64, levels by nodes.
         balance_prices: int64 by node: its water level, the slope of the imbalance there.
         move_prices: int64 by node.
@@ -72,6 +75,7 @@ class PlacementCertificate:
         moves_bound: claimed least number of moves at that spread and imbalance.
     """
 
+    missing_prices: NDArray[np.int64]
     spread_prices: NDArray[np.int64]
     balance_prices: NDArray[np.int64]
     move_prices: NDArray[np.int64]
@@ -116,80 +120,190 @@ def place(problem: PlacementProblem, *, interrupt: Callable[[], object] | None =
         PlanError: arrays that do not fit together.
     """
     _check(problem)
-    if not _is_uniform(problem):
-        from mapcore.planning.greedy import place_greedily
-
-        return place_greedily(problem, interrupt)
-    copies = problem.copy_counts
-    node_count = len(problem.eligible)
-    width = int(copies.max(initial=0))
-    wanted = min(width, int(np.count_nonzero(problem.eligible)))
-    chosen = np.full((len(copies), width), -1, np.int32)
-    balance_prices = np.zeros(node_count, np.int64)
-    move_prices = np.zeros(node_count, np.int64)
-    if wanted and len(copies):
-        placed = chosen if wanted == width else np.empty((len(copies), wanted), np.int32)
-        limit = problem.node_limit
-        if limit is None:
-            limit = np.full(node_count, len(copies), np.int64)
-        outcome = _placement.place_uniform(
-            np.ascontiguousarray(problem.current),
-            wanted,
-            np.ascontiguousarray(problem.eligible).view(np.uint8),
-            np.ascontiguousarray(problem.levels),
-            np.ascontiguousarray(problem.lower),
-            np.ascontiguousarray(problem.upper),
-            limit,
-            placed,
-            balance_prices,
-            move_prices,
-            interrupt,
-        )
-        if outcome == _placement.Outcome.NOT_NESTED:
+    partitions, nodes = len(problem.copy_counts), len(problem.eligible)
+    chosen = np.full((partitions, int(problem.copy_counts.max(initial=0))), -1, np.int32)
+    prices = _Prices(
+        np.zeros(nodes, np.int64),
+        np.zeros((len(problem.levels), nodes), np.int64),
+        np.zeros(nodes, np.int64),
+        np.zeros(nodes, np.int64),
+    )
+    if chosen.size and problem.eligible.any():
+        outcome = _Outcome.NO_ROOM
+        if _is_uniform(problem):
+            outcome = _place_uniform(problem, chosen, prices, interrupt)
+        if outcome == _Outcome.NO_ROOM:
+            outcome = _place_priced(problem, chosen, prices, interrupt)
+        if outcome == _Outcome.NOT_NESTED:
             raise PlanError("found a value of a spread level in two values of the level above")
-        assert outcome == _placement.Outcome.DONE, outcome
-        chosen[:, :wanted] = placed
+        assert outcome == _Outcome.DONE, outcome
+    return _measured(problem, chosen, prices)
+
+
+class _Prices(NamedTuple):
+    missing: NDArray[np.int64]
+    spread: NDArray[np.int64]
+    balance: NDArray[np.int64]
+    move: NDArray[np.int64]
+
+
+def _place_uniform(
+    problem: PlacementProblem,
+    chosen: NDArray[np.int32],
+    prices: _Prices,
+    interrupt: Callable[[], object] | None,
+) -> _Outcome:
+    copies = min(chosen.shape[1], int(np.count_nonzero(problem.eligible)))
+    placed = chosen if copies == chosen.shape[1] else np.empty((len(chosen), copies), np.int32)
+    outcome = _placement.place_uniform(
+        np.ascontiguousarray(problem.current),
+        copies,
+        np.ascontiguousarray(problem.eligible).view(np.uint8),
+        np.ascontiguousarray(problem.levels),
+        np.ascontiguousarray(problem.lower),
+        np.ascontiguousarray(problem.upper),
+        _limit(problem),
+        placed,
+        prices.balance,
+        prices.move,
+        interrupt,
+    )
+    chosen[:, :copies] = placed
+    return outcome
+
+
+def _place_priced(
+    problem: PlacementProblem,
+    chosen: NDArray[np.int32],
+    prices: _Prices,
+    interrupt: Callable[[], object] | None,
+) -> _Outcome:
+    groups = problem.eligible[None, :]
+    group_of = np.zeros(len(chosen), np.int32)
+    if problem.class_eligible is not None and problem.partition_class is not None:
+        groups = problem.eligible & problem.class_eligible
+        group_of = problem.partition_class
+    copies = np.minimum(problem.copy_counts, groups.sum(axis=1)[group_of])
+    kinds, row_class = np.unique(
+        np.stack([copies, group_of]).astype(np.int32), axis=1, return_inverse=True
+    )
+    pinned = problem.pinned
+    if pinned is None:
+        pinned = np.empty((len(chosen), 0), np.int32)
+    # Limits may leave copies without a node: they go to nodes that stand for nowhere.
+    used = np.asarray(groups.any(axis=0))
+    prices.balance[~used] = -2 * problem.lower[~used] - 2  # at which they stay as empty as they are
+    nowhere = 0 if problem.node_limit is None else chosen.shape[1]
+    grown = _Prices(
+        *(np.append(p, np.zeros((*p.shape[:-1], nowhere), np.int64), -1) for p in prices)
+    )
+    outcome = _placement.place_priced(
+        np.ascontiguousarray(problem.current),
+        np.ascontiguousarray(pinned),
+        row_class.reshape(-1).astype(np.int32),
+        np.ascontiguousarray(kinds[0]),
+        np.ascontiguousarray(kinds[1]),
+        _with_nowhere(groups, nowhere, True).view(np.uint8),
+        _with_nowhere(problem.levels, nowhere, int(problem.levels.max(initial=0)) + 1),
+        _with_nowhere(used, nowhere, True).view(np.uint8),
+        _with_nowhere(problem.lower, nowhere, 0),
+        _with_nowhere(problem.upper, nowhere, len(chosen)),
+        _with_nowhere(_limit(problem), nowhere, len(chosen)),
+        len(problem.eligible),
+        chosen,
+        *grown,
+        interrupt,
+    )
+    for price, found in zip(prices, grown, strict=True):
+        price[..., used] = found[..., : len(problem.eligible)][..., used]
+    return outcome
+
+
+def _with_nowhere(by_node: NDArray[Any], count: int, value: int) -> NDArray[Any]:
+    nowhere = np.full((*by_node.shape[:-1], count), value, by_node.dtype)
+    return np.ascontiguousarray(np.append(by_node, nowhere, -1))
+
+
+def _limit(problem: PlacementProblem) -> NDArray[np.int64]:
+    partitions = len(problem.copy_counts)
+    if problem.node_limit is None:
+        return np.full(len(problem.eligible), partitions, np.int64)
+    limit = np.clip(problem.node_limit, 0, partitions).astype(np.int64)
+    if problem.pinned is not None:
+        pins = problem.pinned[problem.pinned >= 0]
+        limit = np.maximum(limit, np.bincount(pins, minlength=len(limit)))
+    return limit
+
+
+def _measured(problem: PlacementProblem, chosen: NDArray[np.int32], prices: _Prices) -> Placement:
     moves = _placement.order_rows(np.ascontiguousarray(problem.current), chosen)
-    held = chosen[chosen >= 0] if wanted < width else chosen.reshape(-1)
-    load = np.bincount(held, minlength=node_count)[problem.eligible]
+    held = chosen.reshape(-1)
+    if held.min(initial=0) < 0:
+        held = held[held >= 0]
+    load = np.bincount(held, minlength=len(problem.eligible))[problem.eligible]
     outside = np.maximum(problem.lower[problem.eligible] - load, 0)
     outside += np.maximum(load - problem.upper[problem.eligible], 0)
     imbalance = int((outside * outside).sum())
-    excess = tuple(
-        _excess_of_row(chosen[:1, :wanted].ravel(), level, problem.eligible) * len(copies)
-        for level in problem.levels
-    )
+    excess = _spread_excess(problem, chosen)
+    certificate = PlacementCertificate(*prices, excess, imbalance, moves)
     return Placement(
-        nodes=chosen,
-        moves=moves,
-        imbalance=imbalance,
-        spread_excess=excess,
-        missing=int(copies.sum()) - len(held),
-        certificate=PlacementCertificate(
-            np.zeros(problem.levels.shape, np.int64),
-            balance_prices,
-            move_prices,
-            excess,
-            imbalance,
-            moves,
-        ),
+        chosen,
+        moves,
+        imbalance,
+        excess,
+        int(problem.copy_counts.sum(dtype=np.int64)) - len(held),
+        certificate,
     )
+
+
+def _spread_excess(problem: PlacementProblem, chosen: NDArray[np.int32]) -> tuple[int, ...]:
+    if not chosen.size:
+        return (0,) * len(problem.levels)
+    if _is_uniform(problem) and problem.node_limit is None:  # every row has the same excess
+        eligible, row = problem.eligible, chosen[:1][chosen[:1] >= 0]
+        return tuple(
+            _excess(np.zeros_like(row), level[row], _even_share(len(row), level[eligible]))
+            * len(chosen)
+            for level in problem.levels
+        )
+    excess = [0] * len(problem.levels)
+    for usable, rows in _by_class(problem):
+        copies = np.minimum(problem.copy_counts[rows], np.int64(np.count_nonzero(usable)))
+        by_copy, slot = np.nonzero(chosen[rows] >= 0)
+        nodes = chosen[rows][by_copy, slot]
+        for k, level in enumerate(problem.levels):
+            excess[k] += _excess(by_copy, level[nodes], _even_share(copies, level[usable]))
+    return tuple(excess)
+
+
+def _by_class(
+    problem: PlacementProblem,
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.int64]]]:
+    if problem.class_eligible is None or problem.partition_class is None:
+        yield problem.eligible, np.arange(len(problem.copy_counts))
+        return
+    for number, narrower in enumerate(problem.class_eligible):
+        rows = np.flatnonzero(problem.partition_class == number)
+        if len(rows):
+            yield problem.eligible & narrower, rows
+
+
+def _even_share(copies: NDArray[np.int64] | int, values: NDArray[np.int32]) -> NDArray[np.int64]:
+    among = max(1, int(np.count_nonzero(np.bincount(values))) if len(values) else 0)
+    share: NDArray[np.int64] = -(-np.atleast_1d(copies).astype(np.int64) // among)
+    return share
+
+
+def _excess(rows: NDArray[np.int64], values: NDArray[np.int32], share: NDArray[np.int64]) -> int:
+    """Copies above a row's share at one value; `rows` and `values` by copy, `share` by row."""
+    width = int(values.max(initial=0)) + 1
+    cells, counts = np.unique(rows.astype(np.int64) * width + values, return_counts=True)
+    return int(np.maximum(counts - share[cells // width], 0).sum())
 
 
 def _is_uniform(problem: PlacementProblem) -> bool:
-    optional = (problem.partition_class, problem.class_eligible, problem.pinned, problem.node_limit)
-    same_counts = not len(problem.copy_counts) or np.ptp(problem.copy_counts) == 0
-    return bool(same_counts) and all(array is None for array in optional)
-
-
-def _excess_of_row(
-    row: NDArray[np.int32], level: NDArray[np.int32], eligible: NDArray[np.bool_]
-) -> int:
-    if not len(row):
-        return 0
-    values = np.bincount(level[eligible]) > 0
-    even_share = -(-len(row) // np.count_nonzero(values))
-    return int(np.maximum(np.bincount(level[row]) - even_share, 0).sum())
+    differing = (problem.partition_class, problem.class_eligible, problem.pinned)
+    return bool(np.ptp(problem.copy_counts) == 0) and all(array is None for array in differing)
 
 
 def _check(problem: PlacementProblem) -> None:

@@ -83,24 +83,33 @@ def check_placement(problem: PlacementProblem, placement: Placement) -> Placemen
 
     Takes time in proportion to partitions x values of the innermost level, and to the nodes.
     """
-    wanted = np.array(
-        [usable_nodes(problem, p_class).sum() for p_class in range(_classes(problem))]
-    )
-    wanted = np.minimum(problem.copy_counts, wanted[_class_of(problem)])
-    missing_bound = int(problem.copy_counts.sum() - wanted.sum())
+    usable = np.array([usable_nodes(problem, c).sum() for c in range(_classes(problem))])
+    wanted = np.minimum(problem.copy_counts, usable[_class_of(problem)])
+    never = int(problem.copy_counts.sum(dtype=np.int64) - wanted.sum(dtype=np.int64))
     fault = _fault(problem, placement.nodes)
-    cost = [0] * (len(problem.levels) + 2) if fault else _cost(problem, placement.nodes)
-    missing = int(problem.copy_counts.sum()) - int(np.count_nonzero(placement.nodes >= 0))
+    cost = [0] * (len(problem.levels) + 3)
     bound: list[int | None] = [None] * len(cost)
-    if not fault and missing == missing_bound:
+    if not fault:
+        held = int(np.count_nonzero(placement.nodes >= 0))
+        cost = [int(wanted.sum(dtype=np.int64)) - held, *_cost(problem, placement.nodes)]
         for part, least in enumerate(_bound(problem, placement)):
-            bound[part] = least
-            if least != cost[part]:
+            # A missing copy counts as a move in the bound, so that no node is dearer than none.
+            bound[part] = least - cost[0] if part == len(cost) - 1 else least
+            if bound[part] != cost[part]:
                 break
+    missing, *spread, imbalance, moves = cost
+    missing_bound, *spread_bound, imbalance_bound, moves_bound = bound
     return PlacementProof(
-        fault, missing, missing_bound, tuple(cost[:-2]), tuple(bound[:-2]), cost[-2], bound[-2],
-        cost[-1], bound[-1],
-    )  # fmt: skip
+        fault=fault,
+        missing=never + missing,
+        missing_bound=never + (missing_bound or 0),
+        spread_excess=tuple(spread),
+        spread_bound=tuple(spread_bound),
+        imbalance=imbalance,
+        imbalance_bound=imbalance_bound,
+        moves=moves,
+        moves_bound=moves_bound,
+    )
 
 
 def _classes(problem: PlacementProblem) -> int:
@@ -117,7 +126,11 @@ def _limit(problem: PlacementProblem) -> NDArray[np.int64]:
     partitions = len(problem.copy_counts)
     if problem.node_limit is None:
         return np.full(len(problem.eligible), partitions, np.int64)
-    return np.clip(problem.node_limit, 0, partitions)
+    limit = np.clip(problem.node_limit, 0, partitions).astype(np.int64)
+    if problem.pinned is not None:
+        pins = problem.pinned[problem.pinned >= 0]
+        limit = np.maximum(limit, np.bincount(pins, minlength=len(limit)))
+    return limit
 
 
 def _fault(problem: PlacementProblem, nodes: NDArray[np.int32]) -> str:
@@ -143,7 +156,9 @@ def _fault(problem: PlacementProblem, nodes: NDArray[np.int32]) -> str:
         return "a node above its limit"
     if problem.pinned is not None:
         there = (problem.pinned[:, :, None] == nodes[:, None, :]).any(axis=2)
-        if np.any(~there & (problem.pinned >= 0)):
+        usable = np.array([usable_nodes(problem, c) for c in range(_classes(problem))])
+        asked = usable[_class_of(problem)[:, None], problem.pinned] & (problem.pinned >= 0)
+        if np.any(~there & asked):
             return "a pinned copy that is not there"
     return ""
 
@@ -170,9 +185,9 @@ def _cost(problem: PlacementProblem, nodes: NDArray[np.int32]) -> list[int]:
 
 
 def _bound(problem: PlacementProblem, placement: Placement) -> list[int]:
-    certificate = placement.certificate
+    made = placement.certificate
     prices = np.concatenate(
-        [certificate.spread_prices, [certificate.balance_prices], [certificate.move_prices]]
+        [[made.missing_prices], made.spread_prices, [made.balance_prices], [made.move_prices]]
     )
     if not PriceOrder(prices).fits:  # any prices will do
         prices[:-2] = 0
@@ -184,7 +199,8 @@ def _bound(problem: PlacementProblem, placement: Placement) -> list[int]:
         sets = CheapestSets(problem, PriceOrder(prices), p_class)
         sets.add(np.flatnonzero(_class_of(problem) == p_class))
         taken += sets.taken
-        bound[:-2] += sets.excess.astype(object)
+        bound[0] += sets.missing
+        bound[1:-2] += sets.excess.astype(object)
         bound[-1] += sets.moves
     # Python's integers: prices of any size shall not wrap around into a bound that is too high.
     bound += (prices.astype(object) * taken).sum(axis=1)
