@@ -125,11 +125,36 @@ private:
         dead_.insert(dead_.end(), reached_.begin(), reached_.end());
     }
 
+    // Exchanges as many masters as both ends allow, if there are as many rows on every hop.
     void exchange_along(std::int32_t origin, std::int32_t end) {
+        std::int32_t units = std::min(surplus(origin), -surplus(end));
+        way_.clear();
         for (std::int32_t to = end; to != origin; to = came_from_[to])
-            exchanges_.exchange(came_by_[to], came_from_[to], to);
-        nodes_[origin].load -= exchanges_.UNIT;
-        nodes_[end].load += exchanges_.UNIT;
+            units = add_hop(came_from_[to], to, units);
+        std::int32_t done = 0, to = NONE;
+        for (const Hop &hop : way_) {
+            done = hop.to == to ? done + 1 : 1;
+            to = hop.to;
+            if (done <= units) exchanges_.exchange(hop.row, hop.from, hop.to);
+        }
+        nodes_[origin].load -= units * exchanges_.UNIT;
+        nodes_[end].load += units * exchanges_.UNIT;
+    }
+
+    // Adds rows in which the two nodes may exchange to the way; returns how many, at most `units`.
+    std::int32_t add_hop(std::int32_t from, std::int32_t to, std::int32_t units) {
+        std::int32_t added = 0;
+        const auto add = [&](std::uint32_t row) {
+            way_.push_back({row, from, to});
+            return ++added == units;
+        };
+        if (units == 1)
+            add(came_by_[to]);
+        else
+            exchanges_.each(from, 0, [&](std::uint32_t row, std::int32_t other, Price) {
+                return other == to && add(row);
+            });
+        return added;
     }
 
     // Moves the prices of all nodes that those with a surplus reach, as far as the next tight path
@@ -220,6 +245,12 @@ private:
     static constexpr std::int32_t NONE = -1;
     static constexpr std::int64_t FEW = 4;  // too many masters a node that steps may well take
 
+    struct Hop {
+        std::uint32_t row;
+        std::int32_t from;
+        std::int32_t to;
+    };
+
     Nodes &nodes_;
     Exchanges<D> exchanges_;
     std::uint32_t search_ = 0;
@@ -227,6 +258,7 @@ private:
     std::vector<std::int32_t> origins_;  // nodes with a surplus
     std::vector<std::int32_t> reached_;
     std::vector<std::int32_t> dead_;  // reached in vain at these prices
+    std::vector<Hop> way_;
     std::vector<std::int32_t> came_from_;
     std::vector<std::uint32_t> came_by_;
     std::vector<Price> distance_;
