@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 import mapcore
+from mapcore.documents.findings import PLAN_FIELDS
 
 
 def problems_of(tree: Any) -> dict[str, str]:
@@ -124,6 +125,14 @@ def test_gaps_between_ranges_are_listed_in_order() -> None:
 def test_slaves_that_nobody_asked_for_are_no_problem_where_nothing_is_asked_for() -> None:
     tree = {"map": {"type": "current", "partitions": {"0": {"master": ["a"], "slave": ["b"]}}}}
     assert problems_of(tree) == {}
+
+
+def test_what_a_plan_for_maintenance_writes_down_is_no_problem() -> None:
+    cluster = mapcore.loads(json.dumps(HEALTHY))
+    plan = mapcore.plan(cluster, maintain=["a"])
+    assert [set(fields) for fields in plan.target.extra.values()] == [PLAN_FIELDS]
+    texts = [problem.text for problem in mapcore.problems(cluster.with_target(plan.target))]
+    assert not any("does not know" in text for text in texts)
 
 
 def test_a_problem_reads_as_path_and_text() -> None:

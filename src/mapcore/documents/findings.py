@@ -27,6 +27,9 @@ from mapcore.states import Placement
 __all__ = ["Problem", "problems"]
 
 _SETTINGS: Final = frozenset(Settings.__struct_encode_fields__)
+PLAN_FIELDS: Final = frozenset({"mastersBefore"})
+"""Fields of a partition that plans write for later plans, and that nobody else reads."""
+
 _KEPT: Final = "a field that mapcore does not know: kept, but not used"
 
 
@@ -137,7 +140,8 @@ def _map_problems(
     cluster: Cluster, entry: ClusterMap, type_: MapType, held: PartitionMap, place: Place
 ) -> Iterator[Problem]:
     for partition, extra in sorted(held.extra.items()):
-        yield from _unknown(extra, place.entry(held.keys.name(partition)))
+        names = [name for name in extra if name not in PLAN_FIELDS]
+        yield from _unknown(names, place.entry(held.keys.name(partition)))
     if isinstance(held.keys, RangeKeys):
         for start, end in held.keys.gaps():
             until = " on" if end is None else f" up to {_describe_key(end)}"
