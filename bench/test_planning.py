@@ -1,0 +1,199 @@
+"""Whole calls of `plan`, placement and masters, against a sort of as many numbers, and peers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+import mapcore
+from bench.comparison import compare
+from mapcore.cluster import ClusterMap, Constraints
+
+ZONES, COPIES = 8, 3
+
+
+def cluster_of(node_count: int, partition_count: int) -> mapcore.Cluster:
+    """Return an even cluster in eight zones without a map."""
+    nodes = tuple(
+        mapcore.Node(name=f"node{number:05d}", location=f"z{number % ZONES}")
+        for number in range(node_count)
+    )
+    settings = mapcore.Settings(
+        num_partitions=partition_count,
+        constraints=Constraints(master=1, slave=COPIES - 1),
+        levels=("zone",),
+    )
+    return mapcore.Cluster(
+        nodes=nodes, settings=settings, maps={"map": ClusterMap(settings=settings)}
+    )
+
+
+def changes_of(kind: str, cluster: mapcore.Cluster) -> dict[str, Any]:
+    """Return the arguments of `plan` for one kind of change."""
+    if kind == "add 1 % of nodes":
+        added = max(1, len(cluster.nodes) // 100)
+        return {"add": {f"new{number:04d}": f"z{number % ZONES}" for number in range(added)}}
+    if kind == "lose a zone":
+        return {"remove": [node.name for node in cluster.nodes if node.location == "z7"]}
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("partition_count", "kind", "target"),
+    [
+        (65_536, "fresh", 1.0),
+        (65_536, "add 1 % of nodes", 0.5),
+        (65_536, "lose a zone", 1.0),
+        (1_048_576, "fresh", 0.6),
+        (1_048_576, "add 1 % of nodes", 0.3),
+        (1_048_576, "lose a zone", 0.9),
+    ],
+)
+def test_plan(
+    benchmark: BenchmarkFixture,
+    scale: Callable[[int], int],
+    partition_count: int,
+    kind: str,
+    target: float,
+) -> None:
+    nodes, partitions = scale(40_000), scale(partition_count)
+    cluster = cluster_of(nodes, partitions)
+    if kind != "fresh":
+        planned = mapcore.plan(cluster).target
+        cluster = cluster.with_current(planned)
+    changes = changes_of(kind, cluster)
+    numbers = np.random.default_rng(1).integers(0, 2**63 - 1, partitions * COPIES)
+    compare(
+        benchmark,
+        row=f"plan, {nodes:,} nodes × {partitions:,} × {COPIES}: {kind}",
+        ours=lambda: mapcore.plan(cluster, **changes),
+        peer=lambda: np.argsort(numbers, kind="stable"),
+        peer_name="stable argsort of as many int64",
+        target=target,
+        rounds=7,
+        note=f"{len(mapcore.plan(cluster, **changes).moves):,} moves",
+    )
+
+
+def test_plan_against_a_minimum_cost_flow(
+    benchmark: BenchmarkFixture, scale: Callable[[int], int]
+) -> None:
+    flow = pytest.importorskip(
+        "ortools.graph.python.min_cost_flow", reason="needs OR-tools (extra: test)"
+    )
+    nodes, partitions = scale(6_400) // 8 * 8, scale(8_192)
+    cluster = cluster_of(nodes, partitions)
+    cluster = cluster.with_current(mapcore.plan(cluster).target)
+    lost = changes_of("lose a zone", cluster)
+    current = cluster.current
+    assert current is not None
+
+    def by_flow() -> int:
+        return flow_moves(flow, current, [node.location for node in cluster.nodes], "z7")
+
+    plan = mapcore.plan(cluster, **lost)
+    compare(
+        benchmark,
+        row=f"plan, {nodes:,} nodes × {partitions:,} × {COPIES}: lose a zone",
+        ours=lambda: mapcore.plan(cluster, **lost),
+        peer=by_flow,
+        peer_name="OR-tools SimpleMinCostFlow, placement alone",
+        rounds=3,
+        note=f"moves: {len(plan.moves):,} ours, {by_flow():,} by the flow",
+    )
+
+
+def flow_moves(flow: Any, current: mapcore.PartitionMap, zones: list[str], lost: str) -> int:
+    """Return the fewest moves off a lost zone: partition, zone, node, and both ends of a share."""
+    partitions, nodes = current.shape
+    kept = [zone for zone in dict.fromkeys(zones) if zone != lost]
+    zone_of = np.array([kept.index(zone) if zone != lost else -1 for zone in zones])
+    alive = np.flatnonzero(zone_of >= 0)
+    total = partitions * COPIES
+    least, most = total // len(alive), -(-total // len(alive))
+    solver = flow.SimpleMinCostFlow()
+    zone_base = partitions
+    hub_base = zone_base + partitions * len(kept)
+    node_base = hub_base + len(kept)
+    sink = node_base + nodes
+    rows = np.repeat(np.arange(partitions), len(kept))
+    columns = np.tile(np.arange(len(kept)), partitions)
+    in_zone = zone_base + rows * len(kept) + columns
+    add = solver.add_arcs_with_capacity_and_unit_cost
+    one, zero = np.ones_like(rows), np.zeros_like(rows)
+    add(rows, in_zone, one, zero)
+    add(in_zone, hub_base + columns, one, one)
+    holders = np.repeat(np.arange(partitions), np.diff(current.offsets))
+    stays = zone_of[current.copy_nodes] >= 0
+    held_nodes = current.copy_nodes[stays].astype(np.int64)
+    held_rows = holders[stays]
+    add(
+        zone_base + held_rows * len(kept) + zone_of[held_nodes],
+        node_base + held_nodes,
+        np.ones_like(held_nodes),
+        np.zeros_like(held_nodes),
+    )
+    many = np.full(len(alive), partitions)
+    add(hub_base + zone_of[alive], node_base + alive, many, np.zeros_like(alive))
+    forced = np.full(len(alive), -(10**6))
+    add(node_base + alive, np.full(len(alive), sink), np.full(len(alive), least), forced)
+    add(
+        node_base + alive,
+        np.full(len(alive), sink),
+        np.full(len(alive), most - least),
+        np.zeros_like(alive),
+    )
+    supplies = np.zeros(sink + 1, dtype=np.int64)
+    supplies[:partitions] = COPIES
+    supplies[sink] = -total
+    solver.set_nodes_supplies(np.arange(sink + 1), supplies)
+    assert solver.solve() == solver.OPTIMAL
+    return int(solver.optimal_cost() + 10**6 * least * len(alive))
+
+
+def rendezvous_moves(current: int, changed: int, partitions: int) -> int:
+    """Return how many of three copies a rendezvous hash moves from `current` to `changed` nodes."""
+    random = np.random.default_rng(1)
+    seeds = random.integers(0, 2**63 - 1, max(current, changed), dtype=np.uint64)
+
+    def owners(nodes: int) -> list[set[int]]:
+        chosen = []
+        for partition in range(partitions):
+            mixed = seeds[:nodes] ^ np.uint64(partition * 0x9E3779B97F4A7C15 % 2**64)
+            mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+            mixed ^= mixed >> np.uint64(33)
+            chosen.append(set(np.argpartition(mixed, -COPIES)[-COPIES:].tolist()))
+        return chosen
+
+    before, after = owners(current), owners(changed)
+    return sum(len(new - old) for old, new in zip(before, after, strict=True))
+
+
+def test_plan_against_a_rendezvous_hash(
+    benchmark: BenchmarkFixture, scale: Callable[[int], int]
+) -> None:
+    nodes, partitions = scale(1_000) // 8 * 8, scale(16_384)
+    cluster = cluster_of(nodes, partitions)
+    planned = mapcore.plan(cluster)
+    cluster = cluster.with_current(planned.target)
+    add = changes_of("add 1 % of nodes", cluster)
+    plan = mapcore.plan(cluster, **add)
+    added = len(plan.cluster.nodes) - nodes
+    loads = plan.target.loads()
+    moved = rendezvous_moves(nodes, nodes + added, partitions)
+    compare(
+        benchmark,
+        row=f"plan, {nodes:,} nodes × {partitions:,} × {COPIES}: add 1 % of nodes",
+        ours=lambda: mapcore.plan(cluster, **add),
+        peer=lambda: rendezvous_moves(nodes, nodes + added, partitions),
+        peer_name="rendezvous hash with numpy, no zones",
+        rounds=1,
+        note=(
+            f"moves: {len(plan.moves):,} ours with loads {loads.min()} to {loads.max()}, "
+            f"{moved:,} by the hash"
+        ),
+    )
