@@ -17,6 +17,7 @@ __all__ = [
     "NoMaster",
     "PlanError",
     "RangeError",
+    "ScheduleError",
     "StepRefused",
     "TransitionError",
     "VersionWindowError",
@@ -99,6 +100,10 @@ class TransitionError(MapcoreError, ValueError):
 
 class PlanError(MapcoreError, ValueError):
     """A change that cannot be planned as asked, such as removing a node that is not there."""
+
+
+class ScheduleError(MapcoreError, ValueError):
+    """A change that cannot be scheduled as asked, or limits that allow no stream at all."""
 
 
 class KeyNotCovered(MapcoreError, LookupError):  # noqa: N818 - the condition is the name

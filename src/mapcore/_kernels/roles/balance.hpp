@@ -192,58 +192,15 @@ private:
             heap.pop();
             if (distance == distance_[n]) settle(n, distance);
         }
-        const Price step = farther(nearest);
         for (const std::int32_t n : reached_)
-            nodes_[n].price += std::max<Price>(step - distance_[n], 0) * exchanges_.UNIT;
+            nodes_[n].price += std::max<Price>(nearest - distance_[n], 0) * exchanges_.UNIT;
         for (const std::int32_t n : dead_) nodes_[n].seen = 0;
         dead_.clear();
         exchanges_.index();
     }
 
-    // Where the nodes reached have far too many among themselves, one step after the other would
-    // take long: go on until they have too few in sum, or until an exchange with others is free.
-    // (The dual's maximum in this direction. What some of them then have too few comes from those
-    // that still have too many, or is balanced later.)
-    Price farther(Price nearest) {
-        reached_.erase(std::remove_if(reached_.begin(), reached_.end(),
-                                      [&](std::int32_t n) { return distance_[n] >= nearest; }),
-                       reached_.end());
-        const auto count = static_cast<std::int64_t>(reached_.size());
-        if (surplus_after(nearest) <= count * FEW) return nearest;
-        Price low = nearest, high = to_outside();
-        while (low + 1 < high) {
-            const Price middle = low + (high - low) / 2;
-            (surplus_after(middle) > 0 ? low : high) = middle;
-        }
-        return high;
-    }
-
-    std::int64_t surplus_after(Price step) const {
-        std::int64_t sum = 0;
-        for (const std::int32_t n : reached_) {
-            Node node = nodes_[n];
-            node.price += (step - distance_[n]) * exchanges_.UNIT;
-            sum += exchanges_.surplus(node);
-        }
-        return sum;
-    }
-
-    // The least distance to a node that was not reached.
-    Price to_outside() {
-        search_++;
-        for (const std::int32_t n : reached_) nodes_[n].seen = search_;
-        Price least = UNREACHABLE;
-        for (const std::int32_t n : reached_)
-            exchanges_.each(n, UNREACHABLE, [&](std::uint32_t, std::int32_t to, Price reduced) {
-                if (nodes_[to].seen != search_) least = std::min(least, distance_[n] + reduced);
-                return false;
-            });
-        return least;
-    }
-
     static constexpr std::uint32_t DEAD = std::numeric_limits<std::uint32_t>::max();
     static constexpr std::int32_t NONE = -1;
-    static constexpr std::int64_t FEW = 4;  // too many masters a node that steps may well take
 
     struct Hop {
         std::uint32_t row;

@@ -18,8 +18,6 @@ namespace mapcore::roles {
 using Price = std::int64_t;
 constexpr Price UNREACHABLE = std::numeric_limits<Price>::max() / 4;
 
-constexpr std::int32_t MOST_LOAD = std::numeric_limits<std::int32_t>::max() / 2;
-
 struct Node {
     Price price;
     std::int32_t load;
@@ -62,9 +60,7 @@ public:
 
 private:
     Price units(Price imbalance) const { return imbalance * (Price{1} << imbalance_bits_); }
-    static std::int32_t halved(Price slope) {
-        return static_cast<std::int32_t>(std::min<Price>(slope / 2, MOST_LOAD));
-    }
+    static std::int32_t halved(Price slope) { return static_cast<std::int32_t>(slope / 2); }
 
     std::vector<Node> table_;
     int imbalance_bits_;

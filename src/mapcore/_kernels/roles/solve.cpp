@@ -6,7 +6,7 @@ namespace mapcore::roles {
 namespace {
 
 Nodes make_nodes(const Shares &shares, int imbalance_bits) {
-    constexpr std::int64_t most = MOST_LOAD;
+    constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max() / 2;
     Nodes nodes(shares.count, imbalance_bits);
     for (std::int32_t n = 0; n < nodes.size(); n++) {
         nodes[n].lower = static_cast<std::int32_t>(std::min(shares.lower[n], most));
@@ -17,8 +17,7 @@ Nodes make_nodes(const Shares &shares, int imbalance_bits) {
 
 bool is_balanced(const Nodes &nodes) {
     for (std::int32_t n = 0; n < nodes.size(); n++)
-        if (nodes[n].load < nodes.least(nodes[n]) || nodes[n].load > nodes.most(nodes[n]))
-            return false;
+        if (nodes[n].load < nodes[n].lower || nodes[n].load > nodes[n].upper) return false;
     return true;
 }
 
@@ -48,7 +47,7 @@ bool solve(const Given &given, const Shares &shares, std::size_t row_count, std:
     try {
         clock.ask();
         answer.missing = Start(given, rows, nodes, loose, clock).run();
-        while (!is_balanced(nodes)) {
+        if (!is_balanced(nodes)) {
             Balance<Direction::PUSH>(rows, nodes, loose, all, clock).run();
             Balance<Direction::PULL>(rows, nodes, loose, all, clock).run();
         }

@@ -1,0 +1,243 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+# distutils: language = c++
+"""Which streams run when, and from which copy: the wrapper of the engines in schedule/*.hpp."""
+
+from cpython.exc cimport PyErr_CheckSignals
+from libc.stdint cimport int32_t, int64_t, uint8_t
+from libcpp cimport bool as cbool
+
+
+cdef extern from "schedule/moves.hpp" namespace "mapcore::schedule" nogil:
+    cdef struct Moves:
+        int32_t count
+        int32_t partition_count
+        const int32_t *partition
+        const int32_t *target
+        const int64_t *candidates_begin
+        const int32_t *candidate
+        const int32_t *filled_by
+        const uint8_t *in_flight
+        const uint8_t *is_urgent
+
+    cdef struct Limits:
+        int32_t node_count
+        const int32_t *out
+        const int32_t *in_ "in"
+        const int32_t *joint
+        int32_t volume_count
+        const int32_t *node_of_volume
+        const int32_t *scans
+        int32_t partition
+        int32_t zone_count
+        const int32_t *zone
+        int32_t between_zones
+        int32_t cluster
+
+
+cdef extern from "schedule/engine.hpp" namespace "mapcore::schedule" nogil:
+    cdef struct Answer:
+        int32_t *round
+        int64_t *choice
+        uint8_t *proof
+        int32_t bound
+        int32_t rounds
+
+    cbool bound_sources(
+        const Moves &, const Limits &, int32_t, int64_t &, uint8_t *,
+        cbool (*)(void *) noexcept nogil, void *
+    ) except +
+
+    cdef struct Durations:
+        const double *size
+        const double *rate
+
+    cbool find_times(
+        const Moves &, const Limits &, const Durations &, int, double *, double *, int64_t *,
+        double &, cbool (*)(void *) noexcept nogil, void *
+    ) except +
+
+    cbool find_rounds(
+        const Moves &, const Limits &, int32_t, int32_t, int64_t, Answer &,
+        cbool (*)(void *) noexcept nogil, void *
+    ) except +
+
+
+cdef extern from "schedule/components.hpp" namespace "mapcore::schedule" nogil:
+    void label_components(const Moves &, const Limits &, int32_t *)
+
+
+cdef class _Watch:
+    """What is asked whether to go on, and the exception that said no."""
+
+    cdef object raised
+
+    cdef bint go_on(self) noexcept:
+        try:
+            PyErr_CheckSignals()
+        except BaseException as raised:
+            self.raised = raised
+            return False
+        return True
+
+
+cdef cbool _may_go_on(void *watch) noexcept nogil:
+    with gil:
+        return (<_Watch>watch).go_on()
+
+
+cdef class GivenMoves:
+    """The moves, as the engines read them; see schedule/moves.hpp. Holds on to the arrays."""
+
+    cdef Moves moves
+    cdef object arrays
+
+    def __init__(
+        self,
+        const int32_t[::1] partition,
+        int32_t partition_count,
+        const int32_t[::1] target,
+        const int64_t[::1] candidates_begin,
+        const int32_t[::1] candidate,
+        const int32_t[::1] filled_by,
+        const uint8_t[::1] in_flight,
+        const uint8_t[::1] is_urgent,
+    ):
+        self.arrays = (partition, target, candidates_begin, candidate, filled_by, in_flight,
+                       is_urgent)
+        self.moves.count = <int32_t>partition.shape[0]
+        self.moves.partition_count = partition_count
+        if partition.shape[0] == 0:
+            return
+        self.moves.partition = &partition[0]
+        self.moves.target = &target[0]
+        self.moves.candidates_begin = &candidates_begin[0]
+        self.moves.candidate = &candidate[0]
+        self.moves.filled_by = &filled_by[0]
+        self.moves.in_flight = &in_flight[0]
+        self.moves.is_urgent = &is_urgent[0]
+
+
+cdef class GivenLimits:
+    """The limits, as the engines read them; see schedule/moves.hpp. Holds on to the arrays."""
+
+    cdef Limits limits
+    cdef object arrays
+
+    def __init__(
+        self,
+        const int32_t[::1] out_limit,
+        const int32_t[::1] in_limit,
+        const int32_t[::1] joint_limit,
+        const int32_t[::1] node_of_volume,
+        const int32_t[::1] scans,
+        const int32_t[::1] zone,
+        int32_t zone_count,
+        int32_t partition_limit,
+        int32_t between_zones,
+        int32_t cluster,
+    ):
+        self.arrays = (out_limit, in_limit, joint_limit, node_of_volume, scans, zone)
+        self.limits.node_count = <int32_t>out_limit.shape[0]
+        self.limits.volume_count = <int32_t>node_of_volume.shape[0]
+        self.limits.partition = partition_limit
+        self.limits.zone_count = zone_count
+        self.limits.between_zones = between_zones
+        self.limits.cluster = cluster
+        if out_limit.shape[0] == 0 or node_of_volume.shape[0] == 0:
+            return
+        self.limits.out = &out_limit[0]
+        self.limits.in_ = &in_limit[0]
+        self.limits.joint = NULL
+        if joint_limit is not None:
+            self.limits.joint = &joint_limit[0]
+        self.limits.node_of_volume = &node_of_volume[0]
+        self.limits.scans = &scans[0]
+        self.limits.zone = &zone[0]
+
+
+def schedule_rounds(
+    GivenMoves moves,
+    GivenLimits limits,
+    int32_t at_least,
+    int32_t most,
+    int64_t work,
+    int32_t[::1] round_of_move,
+    int64_t[::1] choice,
+    uint8_t[::1] proof,
+):
+    """Write the round and the source of each move; return (bound, rounds).
+
+    `choice` is the place of the source among all candidates, `proof` marks the volumes that make
+    more than `at_least` rounds necessary. `work` is how many steps to spend on reaching the bound.
+    Rounds are 0 where it would take `most` or more.
+    """
+    cdef Answer answer
+    cdef _Watch watch = _Watch()
+    cdef cbool is_whole
+    if round_of_move.shape[0] == 0:
+        return 0, 0
+    answer.round = &round_of_move[0]
+    answer.choice = &choice[0]
+    answer.proof = &proof[0]
+    with nogil:
+        is_whole = find_rounds(
+            moves.moves, limits.limits, at_least, most, work, answer,
+            _may_go_on, <void *>watch
+        )
+    if not is_whole:
+        raise watch.raised
+    return answer.bound, answer.rounds
+
+
+def least_rounds_of_sources(
+    GivenMoves moves, GivenLimits limits, int32_t at_least, uint8_t[::1] proof
+):
+    """Return the least number of rounds for which there are sources; mark why in `proof`."""
+    cdef _Watch watch = _Watch()
+    cdef int64_t rounds = 0
+    cdef cbool is_whole
+    if moves.moves.count == 0:
+        return 0
+    with nogil:
+        is_whole = bound_sources(
+            moves.moves, limits.limits, at_least, rounds, &proof[0], _may_go_on, <void *>watch
+        )
+    if not is_whole:
+        raise watch.raised
+    return rounds
+
+
+def schedule_times(
+    GivenMoves moves,
+    GivenLimits limits,
+    const double[::1] size,
+    const double[::1] rate,
+    int variant,
+    double[::1] start,
+    double[::1] finish,
+    int64_t[::1] choice,
+):
+    """Write start, finish and source of each move; return when the last ends."""
+    cdef _Watch watch = _Watch()
+    cdef Durations durations
+    cdef double end = 0.0
+    cdef cbool is_whole
+    if moves.moves.count == 0:
+        return end
+    durations.size = &size[0]
+    durations.rate = &rate[0]
+    with nogil:
+        is_whole = find_times(
+            moves.moves, limits.limits, durations, variant, &start[0], &finish[0], &choice[0],
+            end, _may_go_on, <void *>watch
+        )
+    if not is_whole:
+        raise watch.raised
+    return end
+
+
+def components(GivenMoves moves, GivenLimits limits, int32_t[::1] label):
+    """Label each node with the lowest one of those with which it exchanges data, at any remove."""
+    if label.shape[0] > 0:
+        with nogil:
+            label_components(moves.moves, limits.limits, &label[0])

@@ -1,0 +1,47 @@
+// The engines of the schedule, compiled once under strict warnings.
+#include "schedule/engine.hpp"
+
+#include "schedule/rounds.hpp"
+#include "schedule/timeline.hpp"
+
+namespace mapcore::schedule {
+
+namespace {
+
+template <typename Work>
+bool unless_interrupted(Clock::Ask may_go_on, void *context, Work work) {
+    Clock clock(may_go_on, context);
+    try {
+        work(clock);
+    } catch (const Interrupted &) {
+        return false;
+    }
+    return true;
+}
+
+}  // namespace
+
+bool find_rounds(const Moves &moves, const Limits &limits, Index at_least, Index most, Wide work, Answer &answer, Clock::Ask may_go_on, void *context) {
+    return unless_interrupted(may_go_on, context, [&](Clock &clock) {
+        Search(moves, limits, clock).run(at_least, most, work, answer);
+    });
+}
+
+bool bound_sources(const Moves &moves, const Limits &limits, Index at_least, Wide &rounds,
+                   std::uint8_t *proof, Clock::Ask may_go_on, void *context) {
+    return unless_interrupted(may_go_on, context, [&](Clock &clock) {
+        SourceFlow flow(moves, limits, clock);
+        rounds = flow.least_rounds(at_least);
+        std::copy(flow.proof().begin(), flow.proof().end(), proof);
+    });
+}
+
+bool find_times(const Moves &moves, const Limits &limits, const Durations &durations, int variant,
+                double *start, double *finish, Wide *choice, double &end, Clock::Ask may_go_on,
+                void *context) {
+    return unless_interrupted(may_go_on, context, [&](Clock &clock) {
+        end = ListScheduler(moves, limits, durations, variant, clock).run(start, finish, choice);
+    });
+}
+
+}  // namespace mapcore::schedule

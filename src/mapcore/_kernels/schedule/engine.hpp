@@ -1,0 +1,37 @@
+// What the wrapper calls. Each returns false where the caller said to stop.
+#pragma once
+
+#include "interrupt.hpp"
+#include "moves.hpp"
+
+namespace mapcore::schedule {
+
+struct Answer {
+    Index *round;         // of each move, from 0
+    Wide *choice;         // place of its source among all candidates
+    std::uint8_t *proof;  // by volume: which make the number of rounds necessary
+    Index bound;
+    Index rounds;
+};
+
+// Sources and rounds, unless that takes `most` rounds or more. `at_least` is the bound that does not
+// depend on the sources, `work` how many steps to spend on reaching the bound.
+bool find_rounds(const Moves &moves, const Limits &limits,
+                 Index at_least, Index most, Wide work, Answer &answer, Clock::Ask may_go_on, void *context);
+
+// The least number of rounds for which there are sources.
+bool bound_sources(const Moves &moves, const Limits &limits, Index at_least, Wide &rounds,
+                   std::uint8_t *proof, Clock::Ask may_go_on, void *context);
+
+// How long streams take: bytes, and bytes a second that a stream into or out of a node moves.
+struct Durations {
+    const double *size;  // of each move
+    const double *rate;  // of each node
+};
+
+// Start times and sources; `variant` is 0, 1 or 2, rules of which now one, now another is best.
+bool find_times(const Moves &moves, const Limits &limits, const Durations &durations, int variant,
+                double *start, double *finish, Wide *choice, double &end, Clock::Ask may_go_on,
+                void *context);
+
+}  // namespace mapcore::schedule

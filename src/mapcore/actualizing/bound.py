@@ -1,0 +1,174 @@
+"""How many rounds a set of moves needs at least, and why.
+
+Every reason is a count of moves that need something, over how much of that there is in a round:
+
+- a partition, as its streams run one after the other;
+- a node's limit on streams in, or in and out together, over what comes in;
+- volumes: the moves that no copy outside of a set of volumes can serve. The set comes from the
+  flow that chooses the sources (`_kernels/schedule/sources.hpp`), which makes this reason as strong
+  as any choice of sources can make it (Hall's theorem);
+- all slots of joint limits, over all moves, as a stream takes two of them;
+- a set of nodes under odd joint limits: a stream takes two of the slots in the set, and one slot
+  stays over (the odd sets of Edmonds' matching polytope);
+- two zones, over the moves that no copy in another zone can serve;
+- the cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore._kernels import _schedule
+from mapcore.actualizing.moves import UNLIMITED, Moves, StreamLimits
+
+__all__ = ["ANY_SOURCE", "Reason", "least_rounds", "source_reason"]
+
+ANY_SOURCE: Final = ("partition", "in", "joint", "slots", "cluster")
+"""The kinds of reasons that hold whatever the sources."""
+
+_MOST_NODES_FOR_ALL_SETS: Final = 12
+
+
+class Reason(NamedTuple):
+    """Why no schedule has fewer rounds.
+
+    Attributes:
+        rounds: how many are needed at least: `moves` over `per_round`, rounded up.
+        kind: `partition`, `in`, `joint`, `slots`, `volumes`, `odd set`, `zones` or `cluster`.
+        moves: how many streams need it, where a stream inside of a joint limit counts once.
+        per_round: how many of these fit into a round.
+        members: the numbers of the partition, the nodes, the volumes or the two zones.
+    """
+
+    rounds: int
+    kind: str
+    moves: int
+    per_round: int
+    members: tuple[int, ...] = ()
+
+
+def least_rounds(moves: Moves, limits: StreamLimits) -> list[Reason]:
+    """Return the strongest reason of each kind that does not depend on sources, strongest first.
+
+    Linear in moves and candidates; with joint limits and at most 12 nodes that take part, also in
+    the sets of nodes.
+    """
+    if not len(moves):
+        return []
+    found = [_of_partitions(moves, limits), *_of_nodes(moves, limits)]
+    if limits.in_cluster < UNLIMITED:
+        found.append(_reason("cluster", len(moves), limits.in_cluster))
+    if limits.between_zones < UNLIMITED:
+        found += _of_zones(moves, limits)
+    if limits.of_node is not None:
+        found += _of_odd_sets(moves, limits, limits.of_node)
+    return sorted(found, key=lambda reason: -reason.rounds)
+
+
+def source_reason(
+    moves: Moves, limits: StreamLimits, is_in_set: NDArray[np.bool_], rounds: int
+) -> Reason | None:
+    """Return the reason that a set of volumes makes, if it does need so many rounds.
+
+    Args:
+        moves: what is to be scheduled.
+        limits: on its streams.
+        is_in_set: mask of volumes.
+        rounds: what is to be shown.
+    """
+    inside = is_in_set[moves.candidates]
+    outside = np.zeros(len(moves), dtype=bool)
+    outside[moves.candidate_moves[~inside]] = True
+    confined = len(moves) - int(outside.sum())
+    if confined <= _capacity(moves, limits, is_in_set, rounds - 1):
+        return None
+    members = tuple(np.flatnonzero(is_in_set).tolist())
+    return Reason(rounds, "volumes", confined, _capacity(moves, limits, is_in_set, 1), members)
+
+
+def _capacity(moves: Moves, limits: StreamLimits, is_in_set: NDArray[np.bool_], rounds: int) -> int:
+    """How many streams can leave a set of volumes in so many rounds."""
+    chosen = limits.scans.astype(np.int64) * is_in_set
+    scans = np.bincount(limits.node_of_volume, chosen, limits.node_count).astype(np.int64)
+    out = limits.out_of_node.astype(np.int64) * rounds
+    if limits.of_node is not None:
+        incoming = np.bincount(moves.targets, minlength=limits.node_count)
+        left = limits.of_node.astype(np.int64) * rounds - incoming
+        out = np.minimum(out, np.maximum(left, 0))
+    return int(np.minimum(scans * rounds, out).sum())
+
+
+def _reason(kind: str, moves: int, per_round: int, members: Sequence[int] = ()) -> Reason:
+    return Reason(-(-moves // per_round), kind, moves, per_round, tuple(members))
+
+
+def _of_partitions(moves: Moves, limits: StreamLimits) -> Reason:
+    loads = np.bincount(moves.partitions)
+    most = int(loads.argmax())
+    return _reason("partition", int(loads[most]), limits.of_partition, [most])
+
+
+def _of_nodes(moves: Moves, limits: StreamLimits) -> Iterator[Reason]:
+    incoming = np.bincount(moves.targets, minlength=limits.node_count)
+    for kind, limit in (("in", limits.into_node), ("joint", limits.of_node)):
+        if limit is not None:
+            most = int((-(-incoming // limit)).argmax())
+            yield _reason(kind, int(incoming[most]), int(limit[most]), [most])
+
+
+def _of_zones(moves: Moves, limits: StreamLimits) -> Iterator[Reason]:
+    source_zones = limits.zones[limits.node_of_volume[moves.candidates]]
+    starts = moves.candidates_begin[:-1]
+    lowest = np.minimum.reduceat(source_zones, starts)
+    highest = np.maximum.reduceat(source_zones, starts)
+    into = limits.zones[moves.targets]
+    confined = (lowest == highest) & (lowest != into)
+    pairs, loads = np.unique(
+        lowest[confined].astype(np.int64) * limits.zone_count + into[confined], return_counts=True
+    )
+    if pairs.size:
+        most = int(loads.argmax())
+        members = divmod(int(pairs[most]), limits.zone_count)
+        yield _reason("zones", int(loads[most]), limits.between_zones, members)
+
+
+def _of_odd_sets(moves: Moves, limits: StreamLimits, joint: NDArray[np.int32]) -> Iterator[Reason]:
+    """Sets of nodes that no move can leave, whatever its source."""
+    sources = limits.node_of_volume[moves.candidates]
+    takes_part = np.zeros(limits.node_count, dtype=bool)
+    takes_part[sources] = takes_part[moves.targets] = True
+    taking_part = np.flatnonzero(takes_part)
+    whole = int(joint[taking_part].sum(dtype=np.int64)) // 2
+    if whole:
+        yield _reason("slots", len(moves), whole, taking_part.tolist())
+    if len(taking_part) > _MOST_NODES_FOR_ALL_SETS:
+        yield _of_components(moves, limits, joint)
+        return
+    place = np.searchsorted(taking_part, np.arange(limits.node_count))
+    bits = np.bitwise_or.reduceat(1 << place[sources], moves.candidates_begin[:-1])
+    touched, loads = np.unique(bits | 1 << place[moves.targets], return_counts=True)
+    sets = np.arange(1, 1 << len(taking_part))
+    inside = ((touched[None, :] & ~sets[:, None]) == 0) @ loads
+    member = sets[:, None] >> np.arange(len(taking_part)) & 1
+    per_round = member @ joint[taking_part].astype(np.int64) // 2
+    able = np.flatnonzero(per_round)
+    if able.size:
+        most = able[int((-(-inside[able] // per_round[able])).argmax())]
+        members = taking_part[member[most] == 1].tolist()
+        yield _reason("odd set", int(inside[most]), int(per_round[most]), members)
+
+
+def _of_components(moves: Moves, limits: StreamLimits, joint: NDArray[np.int32]) -> Reason:
+    """The strongest of the sets of nodes that exchange data only among each other."""
+    label = np.empty(limits.node_count, dtype=np.int32)
+    _schedule.components(moves.given(), limits.given(), label)
+    loads = np.bincount(label[moves.targets], minlength=len(joint))
+    per_round = np.bincount(label, joint, len(joint)).astype(np.int64) // 2
+    able = np.flatnonzero(per_round)
+    most = int(able[(-(-loads[able] // per_round[able])).argmax()])
+    members = np.flatnonzero(label == most).tolist()
+    return _reason("odd set", int(loads[most]), int(per_round[most]), members)
