@@ -35,8 +35,9 @@ struct BoundedCosts {
 // cost. At each vertex the excess of a row is convex in its copies there, so that its sets of nodes
 // are a valuated matroid: exchanges along tight arcs keep it optimal just the same.
 //
-// Where limits may leave copies without a node, there are nodes that stand for nowhere: a copy there
-// costs more than all else. They are apart from the others at every level, and cause no excess.
+// Where limits may leave copies without a node, there are nodes that stand for nowhere: a copy
+// there costs more than all else. They are apart from the others at every level, and cause no
+// excess.
 //
 // Slopes of the imbalance are rounded towards zero to multiples of 2^coarseness. Solved first with
 // coarse slopes and then with ever finer ones, no load has far to go.

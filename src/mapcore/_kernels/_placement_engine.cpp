@@ -9,12 +9,13 @@
 namespace mapcore::placement {
 
 int64_t order_rows(int64_t rows, int32_t width, int32_t current_width, const Node* current,
-                          Node* chosen) {
+                   Node* chosen) {
   int64_t fresh = 0;
   std::vector<Node> row(width);
   for (int64_t p = 0; p < rows; ++p, chosen += width, current += current_width) {
     bool same = true;
-    for (int32_t i = 0; i < width; ++i) same = same && i < current_width && chosen[i] == current[i] && chosen[i] >= 0;
+    for (int32_t i = 0; i < width; ++i)
+      same = same && i < current_width && chosen[i] == current[i] && chosen[i] >= 0;
     if (same) continue;
     std::copy(chosen, chosen + width, row.begin());
     int32_t filled = 0;
@@ -42,7 +43,8 @@ Outcome place_uniform(const UniformProblem& problem, Ask ask, void* argument) {
   }
   Targets targets;
   SpreadBounds(tree, problem.copies, targets);
-  if (!WaterLevels(tree, problem.rows, problem.lower, problem.upper, problem.limit, targets).find()) {
+  if (!WaterLevels(tree, problem.rows, problem.lower, problem.upper, problem.limit, targets)
+           .find()) {
     return Outcome::NO_ROOM;
   }
   for (Node n : tree.by_home) problem.balance_prices[n] = targets.water[tree.home[n]];
@@ -50,9 +52,14 @@ Outcome place_uniform(const UniformProblem& problem, Ask ask, void* argument) {
   try {
     bool done = false;
     switch (problem.copies) {
-      case 2: done = UniformEngine<2>(problem, tree, targets, poll).run(); break;
-      case 3: done = UniformEngine<3>(problem, tree, targets, poll).run(); break;
-      default: done = UniformEngine<0>(problem, tree, targets, poll).run();
+      case 2:
+        done = UniformEngine<2>(problem, tree, targets, poll).run();
+        break;
+      case 3:
+        done = UniformEngine<3>(problem, tree, targets, poll).run();
+        break;
+      default:
+        done = UniformEngine<0>(problem, tree, targets, poll).run();
     }
     return done ? Outcome::DONE : Outcome::FAILED;
   } catch (const Interrupted&) {
@@ -66,11 +73,13 @@ static std::vector<int32_t> even_shares(const PricedProblem& problem, const Tree
   std::vector<int32_t> shares(static_cast<size_t>(problem.classes) * width, 0);
   std::vector<uint8_t> seen;
   for (int32_t c = 0; c < problem.classes; ++c) {
-    const uint8_t* usable = problem.group_nodes + static_cast<int64_t>(problem.class_group[c]) * problem.nodes;
+    const uint8_t* usable =
+        problem.group_nodes + static_cast<int64_t>(problem.class_group[c]) * problem.nodes;
     std::vector<int32_t> values(width, 0);
     seen.assign(tree.parent.size(), 0);
     for (Node n : tree.by_home) {
-      for (Vertex v = tree.home[n]; n < problem.nowhere && usable[n] && v > 0 && !seen[v]; v = tree.parent[v]) {
+      for (Vertex v = tree.home[n]; n < problem.nowhere && usable[n] && v > 0 && !seen[v];
+           v = tree.parent[v]) {
         seen[v] = 1;
         ++values[tree.level[v]];
       }

@@ -2,7 +2,8 @@
 // partition -> vertices of the tree -> node -> sink that is never built:
 //
 //   1. targets: the loads and bounds that all optimal placements share (no partition is looked at);
-//   2. start: keep what a legal row can keep, fill up anywhere: optimal at prices 0, whatever loads;
+//   2. start: keep what a legal row can keep, fill up anywhere: optimal at prices 0, whatever
+//   loads;
 //   3. push what is too much, then pull what is too little, along cheapest paths of exchanges;
 //   4. prices: labels of the final flow, which prove it.
 #pragma once
@@ -19,11 +20,11 @@ enum class Outcome { DONE, INTERRUPTED, NOT_NESTED, NO_ROOM, FAILED };
 struct UniformProblem {
   int64_t rows;
   int32_t copies, current_width, nodes, levels;
-  const int32_t* current;      // rows x current_width
+  const int32_t* current;   // rows x current_width
   const int32_t* values;    // levels x nodes
   const uint8_t* eligible;  // by node
   const int64_t *lower, *upper, *limit;
-  int32_t* chosen;             // out: rows x copies
+  int32_t* chosen;          // out: rows x copies
   int64_t* balance_prices;  // out: by node
   int64_t* move_prices;
 };
@@ -41,11 +42,11 @@ struct PricedProblem {
   const int32_t* values;        // levels x nodes
   const uint8_t* eligible;      // by node: in any group
   const int64_t *lower, *upper, *limit;
-  int32_t nowhere;              // first of the nodes whose copies count as missing
-  int32_t* chosen;              // out: rows x slots
-  int64_t* missing_prices;      // out: by node
-  int64_t* spread_prices;       // out: levels x nodes
-  int64_t* balance_prices;      // out: by node
+  int32_t nowhere;          // first of the nodes whose copies count as missing
+  int32_t* chosen;          // out: rows x slots
+  int64_t* missing_prices;  // out: by node
+  int64_t* spread_prices;   // out: levels x nodes
+  int64_t* balance_prices;  // out: by node
   int64_t* move_prices;
 };
 

@@ -106,7 +106,10 @@ class LabelGroups {
     size_t low = 0, high = group.runs.size();
     while (low < high) {
       const size_t middle = (low + high) / 2;
-      if (runs_[group.runs[middle]].home < home) low = middle + 1; else high = middle;
+      if (runs_[group.runs[middle]].home < home)
+        low = middle + 1;
+      else
+        high = middle;
     }
     return low;
   }
@@ -163,8 +166,13 @@ class Exchanger {
   static constexpr int MOST_PASSES = 4;  // over the rows, before the labels are found anew
 
   Exchanger(Rows<SLOTS>& rows, const Costs& costs, Flow& flow, int32_t most_copies, Poll& poll)
-      : rows_(rows), tree_(rows.tree), costs_(costs), flow_(flow), poll_(poll),
-        exchanges_(rows, costs), to_sink(exchanges_, most_copies, poll),
+      : rows_(rows),
+        tree_(rows.tree),
+        costs_(costs),
+        flow_(flow),
+        poll_(poll),
+        exchanges_(rows, costs),
+        to_sink(exchanges_, most_copies, poll),
         from_sink(exchanges_, poll) {
     for (int32_t g = 0; g < rows.classes.groups(); ++g) groups_.emplace_back(tree_);
   }
@@ -255,7 +263,10 @@ class Exchanger {
         if (rows_.pinned_width && rows_.is_pinned(p, x)) continue;
         const Node m = tight_partner(p, cls, i, e, -1, open);
         if (m < 0) continue;
-        if (ends_at(e, m)) ++flow_.to_sink[m]; else ++through_[m];
+        if (ends_at(e, m))
+          ++flow_.to_sink[m];
+        else
+          ++through_[m];
         exchange(p, i, m);
         ++moved;
       }
@@ -268,9 +279,7 @@ class Exchanger {
     int64_t moved = 0;
     auto open = [&](Node m) { return owed(m); };
     for (auto& group : groups_) put_all(group, open);
-    auto gives = [&](Node x) {
-      return d[x] < Costs::FAR && (begins_at(d, x) || passes(d, x));
-    };
+    auto gives = [&](Node x) { return d[x] < Costs::FAR && (begins_at(d, x) || passes(d, x)); };
     for (int64_t p = 0; p < rows_.count; ++p) {
       poll_();
       if (!any_in_row(p, gives)) continue;

@@ -28,7 +28,9 @@ class BestBelow {
   };
 
   BestBelow(const Tree& tree, int32_t copies)
-      : tree_(tree), width_(copies + 1), size_(tree.parent.size()),
+      : tree_(tree),
+        width_(copies + 1),
+        size_(tree.parent.size()),
         entries_(tree.parent.size() * width_) {}
 
   template <class Allowed>
@@ -199,7 +201,8 @@ class LabelsToSink {
       }
       for (int32_t j = 0; rows_.released[p] && j < rows_.current_width; ++j) {
         const Node m = c[j];
-        if (m < 0 || !rows_.allowed(cls, m) || rows_.chose(p, m) || label[m] >= Costs::FAR) continue;
+        if (m < 0 || !rows_.allowed(cls, m) || rows_.chose(p, m) || label[m] >= Costs::FAR)
+          continue;
         const Label pass = exchanges_.pass(cls, x, m);
         if (pass < Costs::FAR) lowest = std::min(lowest, label[m] + pass + add - Costs::MOVE);
       }

@@ -41,7 +41,8 @@ class Pools {
     order_.resize(count);
     place_.resize(count);
     for (Vertex v = count - 1; v >= 0; --v) {
-      for (int32_t i = tree.first_node(v); tree.level[v] == tree.depth && i < tree.last_node(v); ++i) {
+      for (int32_t i = tree.first_node(v); tree.level[v] == tree.depth && i < tree.last_node(v);
+           ++i) {
         const Node n = tree.by_home[i];
         if (load_[n] < least_[n]) {
           shelf_[v].shorted.push_back(n);
@@ -58,7 +59,8 @@ class Pools {
       order_[v] = v;
     }
     for (Vertex v = 0; v < count; ++v) {
-      std::stable_sort(order_.begin() + tree.child_begin[v], order_.begin() + tree.child_begin[v + 1],
+      std::stable_sort(order_.begin() + tree.child_begin[v],
+                       order_.begin() + tree.child_begin[v + 1],
                        [&](Vertex a, Vertex b) { return key(a) > key(b); });
     }
     for (Vertex i = 0; i < count; ++i) place_[order_[i]] = i;
@@ -124,7 +126,10 @@ class Pools {
       Vertex low = i + 1, high = end;
       while (low < high) {
         const Vertex middle = low + (high - low) / 2;
-        if (key(order_[middle]) > mine) low = middle + 1; else high = middle;
+        if (key(order_[middle]) > mine)
+          low = middle + 1;
+        else
+          high = middle;
       }
       swap_places(i, low - 1);
       if (mixing_) swap_places(i, i + static_cast<Vertex>(shuffle_.below(low - 1 - i)));

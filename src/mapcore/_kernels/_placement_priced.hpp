@@ -28,7 +28,8 @@ class PricedStart {
       const uint8_t* mask = rows.classes.mask[g];
       for (Vertex v = tree_.vertices() - 1; v >= 0; --v) {
         int32_t& here = usable_[g * vertices + v];
-        for (int32_t i = tree_.first_node(v); tree_.level[v] == tree_.depth && i < tree_.last_node(v); ++i) {
+        for (int32_t i = tree_.first_node(v);
+             tree_.level[v] == tree_.depth && i < tree_.last_node(v); ++i) {
           const Node n = tree_.by_home[i];
           here += !costs_.is_nowhere(n) && (mask == nullptr || mask[n]);
         }
@@ -104,7 +105,8 @@ class PricedStart {
     candidates.clear();
     const Node* c = rows_.now(p);
     for (int32_t j = 0; j < rows_.current_width; ++j) {
-      if (rows_.allowed(rows_.class_of(p), c[j]) && !rows_.chose(p, c[j])) candidates.push_back(c[j]);
+      if (rows_.allowed(rows_.class_of(p), c[j]) && !rows_.chose(p, c[j]))
+        candidates.push_back(c[j]);
     }
     std::stable_sort(candidates.begin(), candidates.end(), [&](Node a, Node b) {
       return load_[a] - costs_.upper[a] < load_[b] - costs_.upper[b];
@@ -136,7 +138,8 @@ class PricedStart {
       if (tree_.parent[u] != v) continue;
       ++occupied;
       const Label below = least_enter(u, p, cls);
-      if (below < PricedCosts::FAR) least = std::min(least, below + costs_.enter(cls, u, count_.at[u]));
+      if (below < PricedCosts::FAR)
+        least = std::min(least, below + costs_.enter(cls, u, count_.at[u]));
     }
     return occupied < open_children_[at] ? 0 : least;
   }
@@ -175,7 +178,8 @@ class PricedStart {
     if (tree_.level[v] == tree_.depth) {
       const int32_t first = tree_.first_node(v), size = tree_.last_node(v) - first;
       for (int32_t t = 0; t < size; ++t) {
-        const Node n = tree_.by_home[first + static_cast<int32_t>(turn_++ % static_cast<uint32_t>(size))];
+        const Node n =
+            tree_.by_home[first + static_cast<int32_t>(turn_++ % static_cast<uint32_t>(size))];
         if (takes(n)) return n;
       }
       return -1;
@@ -205,13 +209,23 @@ class PricedEngine {
 
   PricedEngine(const PricedProblem& problem, const Tree& tree, RowClasses classes,
                std::vector<int32_t> even_share, Poll& poll)
-      : problem_(problem), tree_(tree), poll_(poll), classes_(std::move(classes)),
+      : problem_(problem),
+        tree_(tree),
+        poll_(poll),
+        classes_(std::move(classes)),
         load_(tree.nodes, 0),
-        costs_{tree, problem.lower, problem.upper, problem.limit, problem.nowhere,
-               std::move(even_share)},
+        costs_{tree,          problem.lower,   problem.upper,
+               problem.limit, problem.nowhere, std::move(even_share)},
         flow_{load_, {}},
-        rows_{tree, classes_, problem.rows, problem.slots, problem.current_width, problem.current,
-              problem.chosen, problem.pinned, problem.pinned_width} {}
+        rows_{tree,
+              classes_,
+              problem.rows,
+              problem.slots,
+              problem.current_width,
+              problem.current,
+              problem.chosen,
+              problem.pinned,
+              problem.pinned_width} {}
 
   void run() {
     start();

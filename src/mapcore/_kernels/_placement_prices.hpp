@@ -56,7 +56,10 @@ class LabelsFromSink {
   std::vector<Label> label;
 
   LabelsFromSink(Exchanges<SLOTS, Costs>& exchanges, Poll& poll)
-      : exchanges_(exchanges), rows_(exchanges.rows), tree_(rows_.tree), poll_(poll),
+      : exchanges_(exchanges),
+        rows_(exchanges.rows),
+        tree_(rows_.tree),
+        poll_(poll),
         own_(tree_.parent.size(), Costs::FAR) {
     const size_t count = tree_.parent.size();
     const size_t groups = static_cast<size_t>(rows_.classes.groups());
@@ -120,7 +123,7 @@ class LabelsFromSink {
       if (!rows_.released[p] && !is_cheap(p, group)) continue;
       exchanges_.open(p);
       if (find_own(p, cls)) {
-        offer(p, cls, group);
+        offer(p, group);
         if (rows_.released[p]) relax_released(p, cls);
       }
       for (Vertex v : exchanges_.count.occupied) own_[v] = Costs::FAR;
@@ -185,7 +188,7 @@ class LabelsFromSink {
     return true;
   }
 
-  void offer(int64_t p, int32_t cls, int32_t group) {
+  void offer(int64_t p, int32_t group) {
     if (own_[0] < Costs::FAR) list(group, 0).add(own_[0], p);
     for (Vertex v : exchanges_.count.occupied) {
       if (own_[v] < Costs::FAR) list(group, v).add(own_[v], p);
@@ -196,11 +199,10 @@ class LabelsFromSink {
       while (from > 0 && exchanges_.count.at[from] == 0) from = tree_.parent[from];
       if (own_[from] < Costs::FAR) list(group, v).add(own_[from], p);
     }
-    (void)cls;
   }
 
   void relax_released(int64_t p, int32_t cls) {
-    const Node *r = rows_.row(p), *c = rows_.now(p);
+    const Node* c = rows_.now(p);
     for (int32_t j = 0; j < rows_.current_width; ++j) {
       const Node m = c[j];
       if (m < 0 || !rows_.allowed(cls, m) || rows_.chose(p, m)) continue;
@@ -208,7 +210,6 @@ class LabelsFromSink {
       while (from > 0 && exchanges_.count.at[from] == 0) from = tree_.parent[from];
       if (own_[from] < Costs::FAR) lower(m, own_[from] - Costs::MOVE);
     }
-    (void)r;
   }
 
   void lower(Node m, Label value) {
@@ -295,13 +296,13 @@ class LabelsFromSink {
   Rows<SLOTS>& rows_;
   const Tree& tree_;
   Poll& poll_;
-  std::vector<Label> own_;          // by vertex, for the row being looked at
-  std::vector<List> offers_;        // group x vertex
-  std::vector<List> passed_;        // by vertex: own offers and those from above
-  std::vector<uint8_t> watched_;    // by vertex
+  std::vector<Label> own_;        // by vertex, for the row being looked at
+  std::vector<List> offers_;      // group x vertex
+  std::vector<List> passed_;      // by vertex: own offers and those from above
+  std::vector<uint8_t> watched_;  // by vertex
   std::vector<Vertex> watch_list_;
   std::vector<Node> unresolved_;
-  std::vector<int32_t> changed_;    // by node: the pass in which its label last fell
+  std::vector<int32_t> changed_;  // by node: the pass in which its label last fell
   int32_t pass_ = 0;
   bool everything_ = false, fell_ = false;
 };

@@ -55,16 +55,17 @@ struct Rows {
   const Tree& tree;
   const RowClasses& classes;
   int64_t count;
-  int32_t slots;           // width of `chosen`
+  int32_t slots;  // width of `chosen`
   int32_t current_width;
-  const Node* current;     // count x current_width, -1 for none
-  Node* chosen;            // count x slots, -1 for none
+  const Node* current;  // count x current_width, -1 for none
+  Node* chosen;         // count x slots, -1 for none
   const Node* pinned = nullptr;
   int32_t pinned_width = 0;
 
   // Facts about each row, kept up to date by `note`: they decide what an exchange costs.
-  std::vector<uint8_t> is_new = {};    // by slot: the node holds no copy now
-  std::vector<uint8_t> released = {};  // by row: some usable node that holds a copy now is not chosen
+  std::vector<uint8_t> is_new = {};  // by slot: the node holds no copy now
+  std::vector<uint8_t> released =
+      {};  // by row: some usable node that holds a copy now is not chosen
 
   int32_t width() const { return SLOTS ? SLOTS : slots; }
   Node* row(int64_t p) const { return chosen + p * width(); }

@@ -18,8 +18,14 @@ template <int SLOTS>
 class Start {
  public:
   Start(Rows<SLOTS>& rows, const Targets& targets, std::vector<int64_t>& load, Poll& poll)
-      : rows_(rows), tree_(rows.tree), targets_(targets), load_(load), poll_(poll), count_(tree_),
-        owed_(tree_.parent.size(), 0), reserved_(tree_.parent.size(), 0) {}
+      : rows_(rows),
+        tree_(rows.tree),
+        targets_(targets),
+        load_(load),
+        poll_(poll),
+        count_(tree_),
+        owed_(tree_.parent.size(), 0),
+        reserved_(tree_.parent.size(), 0) {}
 
   bool had_choice = false;  // some row had more legal copies than it could keep
   bool overfilled = false;  // some copy went to a node that stood at its most
@@ -140,7 +146,10 @@ class Start {
     for (Node n : kept) {
       int32_t slot = 0;
       while (c[slot] != n) ++slot;
-      if (slot < k) r[slot] = n; else later.push_back(n);
+      if (slot < k)
+        r[slot] = n;
+      else
+        later.push_back(n);
     }
     Node* free = r;
     for (Node n : later) {
@@ -185,7 +194,10 @@ class Start {
     Node* r = rows_.row(p);
     int32_t missing = 0;
     for (int32_t i = 0; i < k; ++i) {
-      if (r[i] >= 0) count_.add(r[i]); else ++missing;
+      if (r[i] >= 0)
+        count_.add(r[i]);
+      else
+        ++missing;
     }
     for (int32_t i = 0; i < k; ++i) {
       if (r[i] >= 0) continue;
@@ -220,7 +232,8 @@ class Start {
     if (tree_.level[v] == tree_.depth) {
       const int32_t first = tree_.first_node(v), size = tree_.last_node(v) - first;
       for (int32_t t = 0; t < size; ++t) {
-        const Node n = tree_.by_home[first + static_cast<int32_t>(turn_++ % static_cast<uint32_t>(size))];
+        const Node n =
+            tree_.by_home[first + static_cast<int32_t>(turn_++ % static_cast<uint32_t>(size))];
         if (!rows_.chose(p, n)) return n;
       }
       return -1;
@@ -255,7 +268,12 @@ class Direct {
  public:
   Direct(Rows<SLOTS>& rows, const Targets& targets, std::vector<int64_t>& load, Pools& pools,
          Poll& poll)
-      : rows_(rows), tree_(rows.tree), targets_(targets), load_(load), pools_(pools), poll_(poll),
+      : rows_(rows),
+        tree_(rows.tree),
+        targets_(targets),
+        load_(load),
+        pools_(pools),
+        poll_(poll),
         count_(tree_) {}
 
   // limit: by node, the load above which it gives copies up. Returns how many are left to move.
@@ -293,8 +311,7 @@ class Direct {
       return tree_.home_begin[v] <= tree_.home[x] && tree_.home[x] < tree_.home_end[v];
     };
     return pools_.best(
-        top, to_short_nodes,
-        [&](Vertex v) { return count_.at[v] < targets_.cap[v] || above_x(v); },
+        top, to_short_nodes, [&](Vertex v) { return count_.at[v] < targets_.cap[v] || above_x(v); },
         [&](Node m) { return !rows_.chose(p, m) && !rows_.holds_now(p, m); });
   }
 

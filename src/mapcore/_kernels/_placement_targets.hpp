@@ -45,7 +45,8 @@ class SpreadBounds {
     below_.assign(count, 0);
     std::vector<int32_t> values(tree.depth + 1, 0);
     for (Vertex v = 0; v < count; ++v) ++values[tree.level[v]];
-    for (int32_t k = 1; k <= tree.depth; ++k) restrict_to_level(k, (copies + values[k] - 1) / values[k]);
+    for (int32_t k = 1; k <= tree.depth; ++k)
+      restrict_to_level(k, (copies + values[k] - 1) / values[k]);
   }
 
  private:

@@ -15,7 +15,7 @@ using Node = int32_t;
 using Vertex = int32_t;
 
 struct Tree {
-  int32_t depth = 0;                // levels below the root
+  int32_t depth = 0;  // levels below the root
   int32_t nodes = 0;
   std::vector<Vertex> parent;       // by vertex; -1 for the root, which is vertex 0
   std::vector<int32_t> level;       // by vertex; 0 for the root
@@ -96,7 +96,8 @@ inline void Tree::find_ranges() {
   const Vertex count = vertices();
   child_begin.assign(count + 1, count);
   for (Vertex v = count - 1; v > 0; --v) child_begin[parent[v]] = v;
-  for (Vertex v = count - 1; v >= 0; --v) child_begin[v] = std::min(child_begin[v], child_begin[v + 1]);
+  for (Vertex v = count - 1; v >= 0; --v)
+    child_begin[v] = std::min(child_begin[v], child_begin[v + 1]);
   home_begin.assign(count, 0);
   home_end.assign(count, 0);
   for (Vertex v = count - 1; v >= 0; --v) {
@@ -123,8 +124,9 @@ inline void Tree::find_ranges() {
 // How many copies of one row stand below each vertex (the root apart). Cleared after each row.
 struct RowCount {
   const Tree& tree;
-  std::vector<int32_t> at;       // by vertex
-  std::vector<Vertex> occupied;  // vertices counted since the last clear, a level after its children
+  std::vector<int32_t> at;  // by vertex
+  std::vector<Vertex>
+      occupied;  // vertices counted since the last clear, a level after its children
 
   explicit RowCount(const Tree& t) : tree(t), at(t.parent.size(), 0) {}
 

@@ -15,9 +15,19 @@ template <int SLOTS>
 class UniformEngine {
  public:
   UniformEngine(const UniformProblem& problem, const Tree& tree, const Targets& targets, Poll& poll)
-      : problem_(problem), tree_(tree), targets_(targets), poll_(poll), load_(tree.nodes, 0),
-        costs_{tree, targets}, flow_{load_, {}},
-        rows_{tree, classes_, problem.rows, problem.copies, problem.current_width, problem.current,
+      : problem_(problem),
+        tree_(tree),
+        targets_(targets),
+        poll_(poll),
+        load_(tree.nodes, 0),
+        costs_{tree, targets},
+        flow_{load_, {}},
+        rows_{tree,
+              classes_,
+              problem.rows,
+              problem.copies,
+              problem.current_width,
+              problem.current,
               problem.chosen} {
     classes_.copies = {problem.copies};
     classes_.group = {0};
@@ -32,7 +42,8 @@ class UniformEngine {
     start.fill(pools);
     bool direct = !start.had_choice && !start.overfilled;  // have all exchanges been direct ones?
     if (sum_over() > 0) {
-      if (direct) Direct<SLOTS>(rows_, targets_, load_, pools, poll_).move(targets_.most, false, sum_over());
+      if (direct)
+        Direct<SLOTS>(rows_, targets_, load_, pools, poll_).move(targets_.most, false, sum_over());
       if (sum_over() > 0) {
         direct = false;
         if (!push()) return false;
@@ -41,13 +52,17 @@ class UniformEngine {
     const bool pulled = sum_short() > 0;
     if (pulled) {
       direct = direct && !pools.used_room;
-      if (direct) Direct<SLOTS>(rows_, targets_, load_, pools, poll_).move(targets_.least, true, sum_short());
+      if (direct)
+        Direct<SLOTS>(rows_, targets_, load_, pools, poll_).move(targets_.least, true, sum_short());
       if (sum_short() > 0) {
         direct = false;
         if (!pull()) return false;
       }
     }
-    if (direct) direct_prices(pulled); else price();
+    if (direct)
+      direct_prices(pulled);
+    else
+      price();
     check_invariants();
     return true;
   }
@@ -66,7 +81,8 @@ class UniformEngine {
   void remember_start() {
     side_.assign(tree_.nodes, 0);
     for (Node n : tree_.by_home) {
-      side_[n] = static_cast<int8_t>((load_[n] > targets_.most[n]) - (load_[n] < targets_.least[n]));
+      side_[n] =
+          static_cast<int8_t>((load_[n] > targets_.most[n]) - (load_[n] < targets_.least[n]));
     }
   }
   Exchanger<SLOTS, BoundedCosts> exchanger() {
