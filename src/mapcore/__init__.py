@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mapcore.actualizing.failover import failover as failover
     from mapcore.actualizing.live import LiveMap as LiveMap
     from mapcore.actualizing.next_steps import next_steps as next_steps
     from mapcore.actualizing.steps import Step as Step
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from mapcore.maps import Version as Version
     from mapcore.planning.planner import plan as plan
     from mapcore.planning.plans import Plan as Plan
+    from mapcore.planning.ranges import merge as merge
+    from mapcore.planning.ranges import plan_ranges as plan_ranges
+    from mapcore.planning.ranges import split as split
     from mapcore.routing import PackedKeys as PackedKeys
     from mapcore.routing import Router as Router
     from mapcore.states import LITERAL as LITERAL
@@ -93,11 +97,15 @@ _HOMES = {
     "load": "documents",
     "loads": "documents",
     "map_health": "health",
+    "failover": "actualizing.failover",
+    "merge": "planning.ranges",
     "next_hop": "states",
     "next_steps": "actualizing.next_steps",
     "plan": "planning.planner",
+    "plan_ranges": "planning.ranges",
     "problems": "documents",
     "save": "documents",
+    "split": "planning.ranges",
     "state_code": "states",
     "validate_transitions": "transitions",
 }

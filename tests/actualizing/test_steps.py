@@ -49,7 +49,7 @@ PAUSE = (
 SWITCH = (
     '{"step":"m/a-h/1","map":"m","partition":"a-h","kind":"switch","retire":["a-h"],'
     '"serve":["a-c","d-h"],"changes":['
-    '{"node":"x","from":"master","to":"slave","partition":"a-h"},'
+    '{"node":"x","from":"master","to":"dead","partition":"a-h"},'
     '{"node":"x","from":"slave","to":"master","partition":"a-c"},'
     '{"node":"y","from":"slave","to":"master","partition":"d-h"}],'
     '"after":[],"reason":"split of a-h"}'
@@ -128,7 +128,7 @@ def edited(line: str, **fields: Any) -> str:
         (edited(SWITCH, serve=None), "found no serve"),
         (
             edited(SWITCH, changes=[{"node": "x", "from": "dead", "to": "slave"}]),
-            "found x dead -> slave, expected a master that becomes slave",
+            "found x dead -> slave, expected a copy that dies",
         ),
     ],
 )
@@ -229,4 +229,4 @@ def test_a_switch_changes_all_its_copies_in_one_commit() -> None:
     step = Step.from_json(SWITCH)
     assert [
         (change.partition, change.node, change.before, change.after) for change in step.on_complete
-    ] == [("a-h", "x", 3, 2), ("a-c", "x", 2, 3), ("d-h", "y", 2, 3)]
+    ] == [("a-h", "x", 3, 1), ("a-c", "x", 2, 3), ("d-h", "y", 2, 3)]

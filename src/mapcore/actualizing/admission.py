@@ -21,7 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels import _admission
-from mapcore.actualizing.proposals import Action, Hold, NodeFlag, Priority, Situation
+from mapcore.actualizing.proposals import (
+    Action,
+    Hold,
+    NodeFlag,
+    Priority,
+    RowFlag,
+    Situation,
+)
 from mapcore.actualizing.steps import Kind
 from mapcore.actualizing.throttles import Limits
 from mapcore.actualizing.view import NodeView
@@ -199,25 +206,24 @@ class _Candidates:
 
 def admit(
     admission: Admission,
-    works: Iterable[tuple[Situation, NDArray[Any], NDArray[np.int64]]],
+    works: Iterable[tuple[Situation, NDArray[Any]]],
     spread: Callable[[Situation, NDArray[Any]], None],
 ) -> list[Admitted]:
     """Choose the proposals that start.
 
     Args:
         admission: the resources.
-        works: for each map its situation, its proposals, and the number of the partition whose
-            copies can fill those of each partition that has none in sync; -1 for none.
+        works: for each map its situation and its proposals.
         spread: marks the takeovers which have to wait for others (`Hold.PEAK`).
 
     Maps take turns within one priority, so that a map with much to do does not starve another.
     """
     candidates = []
-    for situation, proposals, source_rows in works:
+    for situation, proposals in works:
         first = admission.add_map(len(situation.row_flags))
         admission.occupy(situation, first)
         spread(situation, proposals)
-        candidates.append(_candidates(admission, situation, proposals, source_rows, first))
+        candidates.append(_candidates(admission, situation, proposals, first))
     return _run_kernel(admission, candidates)
 
 
@@ -225,12 +231,11 @@ def _candidates(
     admission: Admission,
     situation: Situation,
     proposals: NDArray[Any],
-    source_rows: NDArray[np.int64],
     first: int,
 ) -> _Candidates:
     chosen = np.flatnonzero(proposals["hold"] == Hold.FREE)
     rows = proposals[chosen]
-    fills = _sources_of(admission, situation, rows, source_rows)
+    fills = _sources_of(admission, situation, rows)
     source_needs = admission._source_needs(
         situation, fills.partitions, fills.nodes, rows["node"][fills.owners]
     )
@@ -239,18 +244,16 @@ def _candidates(
     return _Candidates(situation, proposals, chosen, needs, fills, source_needs, order)
 
 
-def _sources_of(
-    admission: Admission,
-    situation: Situation,
-    rows: NDArray[Any],
-    source_rows: NDArray[np.int64],
-) -> _Fills:
+def _sources_of(admission: Admission, situation: Situation, rows: NDArray[Any]) -> _Fills:
     """Return the copies that each fill among the candidates could be made from."""
     current = situation.current
     fills = np.flatnonzero(rows["action"] == Action.FILL)
     own = rows["partition"][fills]
-    from_rows = np.where(rows["in_sync"][fills] > 0, own, source_rows[own])
-    fills, from_rows = fills[from_rows >= 0], from_rows[from_rows >= 0]
+    has_source = (situation.row_flags[own] & RowFlag.HAS_SOURCE) > 0
+    from_rows = own
+    if has_source.any():
+        assert situation.source_rows is not None
+        from_rows = np.where(has_source, situation.source_rows[own], own)
     starts = current.offsets[from_rows]
     counts = current.offsets[from_rows + 1] - starts
     owners = np.repeat(fills, counts)
@@ -261,17 +264,36 @@ def _sources_of(
     lost = situation.node_flags[nodes] & (NodeFlag.GONE | NodeFlag.UNREACHABLE)
     streams = (lost == 0) & (codes & RUNNING_MASK != 0)
     streams &= (placements == Placement.SLAVE) | (placements == Placement.MASTER)
+    if has_source.any():
+        streams &= _is_local_where_merged(situation, rows, owners, nodes)
     owners, nodes, codes = owners[streams], nodes[streams], codes[streams]
     partitions = np.repeat(from_rows, counts)[streams]
     per_fill = np.bincount(owners, minlength=len(rows))
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(per_fill)])
     ranks = np.where(codes & REPLICATION_PAUSED, np.int32(_PAUSED_RANK), np.int32(0))
+    ranks -= (nodes == rows["node"][owners]).astype(np.int32)
     if admission.nearest:
         ranks += admission.view.distances(nodes, rows["node"][owners])
     expected = np.bincount(
         nodes, weights=1.0 / per_fill[owners], minlength=len(situation.node_flags)
     )
     return _Fills(offsets, nodes, partitions, ranks, expected[nodes], owners)
+
+
+def _is_local_where_merged(
+    situation: Situation, rows: NDArray[Any], owners: NDArray[np.int64], nodes: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    """Whether each source is allowed by what a merged range is filled from."""
+    allowed = np.ones(len(owners), dtype=bool)
+    for place, (owner, node) in enumerate(zip(owners.tolist(), nodes.tolist(), strict=True)):
+        parts = situation.merged.get(int(rows["partition"][owner]))
+        if parts is not None:
+            allowed[place] = node == rows["node"][owner] and all(
+                situation.current.state(part, node) & PLACEMENT_MASK
+                in (Placement.SLAVE, Placement.MASTER)
+                for part in parts
+            )
+    return allowed
 
 
 def _order(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mapcore.actualizing.admission import Admitted
 from mapcore.actualizing.proposals import Action, Priority, Situation
+from mapcore.actualizing.repartition import Group
 from mapcore.actualizing.steps import End, Kind, Step
 from mapcore.actualizing.throttles import Limits
 from mapcore.actualizing.view import NodeView
@@ -121,6 +122,10 @@ class Builder:
             origin = _PLACEMENTS[code]
             fields |= self._stream_fields(partition)
             elsewhere = source_partition != partition
+            parts = self._situation.merged.get(partition)
+            if parts is not None:
+                keys = self._situation.current.keys
+                fields["sources"] = tuple(keys.name(part) for part in parts)
             return Step(
                 kind=Kind.STREAM,
                 source=End(
@@ -168,6 +173,25 @@ class Builder:
             before=placements[0],
             after=placements[1],
             **fields,
+        )
+
+    def switch(self, group: Group, changes: tuple[End, ...]) -> Step:
+        """Return the step in which new ranges take over from old ones."""
+        keys = self._situation.current.keys
+        retire, serve = (tuple(keys.name(row) for row in rows) for rows in (group.old, group.new))
+        what = "merge of " if len(retire) > len(serve) else "split of "
+        return Step(
+            id=self._new_id(retire[0]),
+            map=self._name,
+            partition=retire[0],
+            kind=Kind.SWITCH,
+            retire=retire,
+            serve=serve,
+            changes=changes,
+            block=("write",),
+            reason=what + ", ".join(retire),
+            version=(self._version[0], self._version[1]),
+            stuck_after_seconds=self._config.stuck_after_seconds,
         )
 
     def _new_id(self, partition: str) -> str:

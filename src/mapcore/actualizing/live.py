@@ -5,6 +5,7 @@ fails. What a step expects is looked at both times; what does not fit is refused
 nothing. Between start and end its copies are reserved for it.
 
     live = LiveMap(cluster.current)
+    live.follow(target)
     for step in next_steps(live, target, nodes=cluster.nodes, config=cluster.config, now=now):
         live.start(step, now)
     ...
@@ -23,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mapcore.actualizing.repartition import unite
 from mapcore.actualizing.steps import CellChange, Kind, Step
 from mapcore.errors import StepRefused
 from mapcore.maps import NodeIndex, PartitionMap, Version
@@ -109,6 +111,44 @@ class LiveMap:
         added = [name for name in dict.fromkeys(names) if name not in known]
         if added:
             self._base = self.snapshot().on_nodes(NodeIndex((*known.names, *added)))
+
+    def follow(self, target: PartitionMap, now: float = 0.0) -> tuple[Step, ...]:
+        """Get ready for the steps to a target: know its nodes and, for ranges, its partitions.
+
+        To be called before steps are started; it does nothing where there is nothing to do. Ranges
+        that the target does not have any more, and that hold nothing, are forgotten.
+
+        Returns:
+            The steps under way that ended without effect, as their partition is forgotten.
+
+        Raises:
+            MapError: as `next_steps`.
+        """
+        self.add_nodes(target.nodes)
+        before = self.snapshot()
+        if before.keys == target.keys:
+            return ()
+        united = unite(before, target.on_nodes(before.nodes))
+        rows = united.rows
+        if united.current.keys == before.keys:
+            return ()
+        known = set(united.current.keys.names())
+        ended = tuple(
+            entry.step for entry in self.in_flight.values() if entry.step.partition not in known
+        )
+        for step in ended:
+            self.fail(step.id, now)
+        numbers = {row: number for number, row in enumerate(rows.tolist()) if row >= 0}
+        self._base = united.current
+        self._changed, self._epochs = (
+            np.where(rows >= 0, values[rows], 0) for values in (self._changed, self._epochs)
+        )
+        self._reserved = {
+            (numbers[partition], node): step_id
+            for (partition, node), step_id in self._reserved.items()
+        }
+        self._revision += 1
+        return ended
 
     def start(self, step: Step, now: float = 0.0) -> None:
         """Start a step: check all that it expects, and reserve its copies.

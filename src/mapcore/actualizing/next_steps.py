@@ -5,6 +5,7 @@ nothing else. Called again at any moment, by anybody, with any map, it goes on f
 that has changed in the meantime is simply the target. The main loop of a conductor:
 
     while live.snapshot() != target:
+        live.follow(target)
         steps = next_steps(live, target, nodes=cluster.nodes, config=cluster.config, now=now)
         for step in steps.cancel:
             live.fail(step.id, now)
@@ -35,12 +36,17 @@ from mapcore.actualizing.proposals import (
     is_exclusive,
     propose,
 )
+from mapcore.actualizing.proposals import (
+    in_flight as in_flight_flags,
+)
+from mapcore.actualizing.repartition import Group, unite
 from mapcore.actualizing.steps import Kind, Step
+from mapcore.actualizing.switching import switch_changes
 from mapcore.actualizing.takeovers import hold_takeovers
 from mapcore.actualizing.throttles import THROTTLES, Limits
 from mapcore.actualizing.view import NodeView
 from mapcore.cluster import SOLE_MAP, Assignment, Config, Node, Settings
-from mapcore.errors import MapError
+from mapcore.keys import KeyFunction, RangeKeys
 from mapcore.maps import PartitionMap
 from mapcore.states import PLACEMENT_MASK, Placement, describe_code
 
@@ -243,7 +249,8 @@ def next_steps(
         The steps, with what waits and why.
 
     Raises:
-        MapError: the maps have different partitions.
+        MapError: the maps have different partitions, and the target's cannot be split off or
+            merged from the current ones.
     """
     work = Work(
         current,
@@ -278,18 +285,22 @@ def next_steps_of_maps(
     prepared = []
     for picture in pictures.values():
         situation = picture.situation(view, config, now)
-        no_source = np.full(len(situation.row_flags), -1, dtype=np.int64)
-        prepared.append((situation, propose(situation), no_source))
+        prepared.append((situation, propose(situation)))
     admitted = admit(admission, prepared, hold_takeovers) if prepared else []
     steps: list[Step] = []
     waiting, cancel, stuck = [], [], []
-    for (name, picture), (situation, proposals, _), chosen in zip(
+    for (name, picture), (situation, proposals), chosen in zip(
         pictures.items(), prepared, admitted, strict=True
     ):
         builder = Builder(name, situation, view, config, limits, picture.epochs)
         steps += builder.steps(proposals, chosen)
+        flags, _ = in_flight_flags(situation) if picture.groups else (situation.row_flags, None)
+        for group in picture.groups:
+            changes = switch_changes(situation, group, flags)
+            if changes is not None:
+                steps.append(builder.switch(group, changes))
         waiting.append(_waiting(name, situation, proposals, chosen))
-        cancel += _to_cancel(situation, view)
+        cancel += [*picture.unknown, *_to_cancel(situation, view)]
         stuck += picture.stuck(now)
     return NextSteps(steps, cancel, stuck, waiting)
 
@@ -323,11 +334,8 @@ class _Picture:
             )
             self.epochs = None
             self.dead_since = work.dead_since
-        if self.current.keys != work.target.keys:
-            raise MapError(
-                f"found a current map over {self.current.keys!r} and a target over "
-                f"{work.target.keys!r}, expected the same partitions"
-            )
+        self.groups: tuple[Group, ...] = ()
+        self.unknown: tuple[Step, ...] = ()
 
     @property
     def maps(self) -> tuple[PartitionMap, PartitionMap]:
@@ -335,31 +343,46 @@ class _Picture:
 
     def situation(self, view: NodeView, config: Config, now: float) -> Situation:
         work = self.work
-        current = self.current.on_nodes(view.index)
-        row_flags = np.zeros(current.partition_count, dtype=np.uint8)
+        united = unite(self.current.on_nodes(view.index), work.target.on_nodes(view.index))
+        keys, numbers = united.current.keys, view.index.numbers
+        self.groups = united.groups
+        if self.epochs is not None and len(self.epochs) != len(keys):
+            self.epochs = np.where(united.rows >= 0, self.epochs[united.rows], 0)
+        row_flags = united.row_flags.copy()
         for partition in work.accept_loss:
-            row_flags[current.keys.number(partition)] |= RowFlag.LOSS_ACCEPTED
-        preferred = np.full(current.partition_count, -1, dtype=np.int32)
+            row_flags[keys.number(partition)] |= RowFlag.LOSS_ACCEPTED
+        preferred = np.full(len(keys), -1, dtype=np.int32)
         for partition, node in work.preferred.items():
-            if node in view.index:
-                preferred[current.keys.number(partition)] = view.index.number(node)
+            preferred[keys.number(partition)] = numbers.get(node, -1)
         early = now - config.dead_grace_seconds
         too_early = tuple(
-            (current.keys.number(partition), view.index.number(node))
+            (keys.number(partition), numbers[node])
             for (partition, node), since in self.dead_since.items()
             if since > early
         )
+        known = self._known_steps(keys)
         return Situation(
-            current,
-            work.target.on_nodes(view.index),
-            tuple(entry.step for entry in self.underway),
+            united.current,
+            united.target,
+            known,
             view.flags,
             row_flags,
             preferred,
             single_master=work.settings.assignment is Assignment.MASTER_SLAVE,
             warms_up=config.warms_up,
             too_early=too_early,
+            source_rows=united.source_rows,
+            merged=united.merged,
         )
+
+    def _known_steps(self, keys: KeyFunction) -> tuple[Step, ...]:
+        """Return the steps under way whose partitions there are; note the others."""
+        names = set(keys.names()) if isinstance(keys, RangeKeys) and self.underway else None
+        steps = tuple(entry.step for entry in self.underway)
+        if names is None:
+            return steps
+        self.unknown = tuple(step for step in steps if step.partition not in names)
+        return tuple(step for step in steps if step.partition in names)
 
     def stuck(self, now: float) -> list[Step]:
         return [

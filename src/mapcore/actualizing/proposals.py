@@ -17,7 +17,7 @@ in `_kernels/propose.hpp`, one function a question:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from typing import Any, Final
@@ -38,6 +38,7 @@ __all__ = [
     "Priority",
     "RowFlag",
     "Situation",
+    "in_flight",
     "is_exclusive",
     "propose",
 ]
@@ -182,6 +183,8 @@ class Situation:
         single_master: whether a partition may have only one master.
         warms_up: whether copies warm when they are created, and cool and stop before they go.
         too_early: (partition, node) numbers of dead copies within their grace time.
+        source_rows: int64, the partition that those flagged `HAS_SOURCE` are filled from.
+        merged: partitions that are filled from the copies of several others on the same node.
     """
 
     current: PartitionMap
@@ -192,7 +195,9 @@ class Situation:
     preferred: NDArray[np.int32]
     single_master: bool = True
     warms_up: bool = False
-    too_early: tuple[tuple[int, int], ...] = field(default=())
+    too_early: tuple[tuple[int, int], ...] = ()
+    source_rows: NDArray[np.int64] | None = None
+    merged: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def created_code(self) -> int:
@@ -208,7 +213,7 @@ def propose(situation: Situation) -> NDArray[Any]:
     current, target = situation.current, situation.target
     assert current.nodes == target.nodes
     assert len(current.keys) == len(target.keys)
-    row_flags, busy = _in_flight(situation)
+    row_flags, busy = in_flight(situation)
     longest = int(np.diff(current.offsets).max(initial=0) + np.diff(target.offsets).max(initial=0))
     chunks, row = [], 0
     current_flags = _copy_flags(current, busy, situation.too_early)
@@ -238,7 +243,7 @@ def propose(situation: Situation) -> NDArray[Any]:
     return np.concatenate(chunks)
 
 
-def _in_flight(situation: Situation) -> tuple[NDArray[np.uint8], set[tuple[int, int]]]:
+def in_flight(situation: Situation) -> tuple[NDArray[np.uint8], set[tuple[int, int]]]:
     """Return the flags of partitions, and the cells that steps are under way for."""
     flags = situation.row_flags.copy()
     keys, numbers = situation.current.keys, situation.current.nodes.numbers

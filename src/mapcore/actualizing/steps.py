@@ -57,6 +57,7 @@ PAUSES: Final = {"persistence": PERSISTENCE_PAUSED, "replication": REPLICATION_P
 _PLACEMENTS: Final = {placement.label: placement for placement in Placement}
 _RUNNING: Final = {running.label: running for running in Running}
 _WHOLE: Final = 0xFF
+_SWITCHES: Final = (("master", "dead"), ("slave", "dead"), ("slave", "master"))
 
 
 class Kind(Enum):
@@ -159,6 +160,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         size_bytes: what a stream moves, where it is known; `bytes` in JSON.
         source: the copy that a stream reads, or the master that a takeover ends.
         target: the copy that a stream fills, or the master that a takeover makes.
+        sources: the partitions that a merged range takes up, all from their copies on its node.
         retire: the partitions that a switch takes out of service.
         serve: the partitions that a switch puts in their place.
         changes: the copies whose role a switch changes, in one commit.
@@ -186,6 +188,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     size_bytes: int | None = msgspec.field(name="bytes", default=None)
     source: End | None = None
     target: End | None = None
+    sources: tuple[str, ...] | None = None
     retire: tuple[str, ...] | None = None
     serve: tuple[str, ...] | None = None
     changes: tuple[End, ...] | None = None
@@ -342,8 +345,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
                 yield f"no hop of safe or literal from {self.before} to {self.after}"
         elif self.kind is Kind.SWITCH:
             for end in self.ends:
-                if (end.before, end.after) not in (("master", "slave"), ("slave", "master")):
-                    yield f"found {end}, expected a master that becomes slave, or a slave master"
+                if (end.before, end.after) not in _SWITCHES:
+                    yield f"found {end}, expected a copy that dies, or a slave that becomes master"
         elif self.source is not None and self.target is not None:
             if self.source.node == self.target.node and not (
                 self.source.partition or self.source.map
@@ -376,6 +379,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             ("bytes", self.size_bytes),
             ("source", self.source and self.source.to_dict()),
             ("target", self.target and self.target.to_dict()),
+            ("sources", self.sources),
             ("retire", self.retire),
             ("serve", self.serve),
             ("changes", self.changes and [end.to_dict() for end in self.changes]),
