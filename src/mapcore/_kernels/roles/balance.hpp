@@ -6,26 +6,23 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <functional>
-#include <limits>
-#include <queue>
-#include <utility>
 #include <vector>
 
 #include "exchanges.hpp"
+#include "repricing.hpp"
 
 namespace mapcore::roles {
 
 template <Direction D>
 class Balance {
 public:
-    Balance(Rows &rows, Nodes &nodes, LooseRows &loose, RowIndex &all, Clock &clock)
+    Balance(Rows &rows, Nodes &nodes, TightRows &tight, RowIndex &all, Clock &clock)
         : nodes_(nodes),
-          exchanges_(rows, nodes, loose, all, clock),
+          exchanges_(rows, nodes, tight, all, clock),
+          repricing_(nodes, exchanges_),
           came_from_(static_cast<std::size_t>(nodes.size())),
-          came_by_(static_cast<std::size_t>(nodes.size())),
-          distance_(static_cast<std::size_t>(nodes.size())) {
-        for (std::int32_t n = 0; n < nodes_.size(); n++) nodes_[n].seen = 0;
+          came_by_(static_cast<std::size_t>(nodes.size())) {
+        for (std::int32_t n = 0; n < nodes_.size(); n++) nodes_[n].seen = UNSEEN;
     }
 
     void run() {
@@ -36,7 +33,8 @@ public:
             exhaust(&Balance::exchange_directly);
             round_ = search_ + 1;
             while (exhaust(&Balance::exchange_by_paths)) round_ = search_ + 1;
-            if (!origins_.empty()) reprice();
+            if (!origins_.empty()) repricing_.run(dead_);
+            dead_.clear();
         }
     }
 
@@ -68,7 +66,7 @@ private:
     bool exchange_with(std::int32_t origin, IsEnd is_end) {
         const std::int32_t before = surplus(origin);
         if (nodes_[origin].seen != DEAD)
-            exchanges_.each(origin, 0, [&](std::uint32_t row, std::int32_t other, Price) {
+            exchanges_.each_tight(origin, [&](std::uint32_t row, std::int32_t other) {
                 if (!is_end(exchanges_.to_room(nodes_[other]))) return false;
                 exchanges_.exchange(row, origin, other);
                 nodes_[origin].load -= exchanges_.UNIT;
@@ -96,7 +94,7 @@ private:
         std::size_t head = 0;
         for (; head < reached_.size() && end == NONE; head++) {
             const std::int32_t from = reached_[head];
-            exchanges_.each(from, 0, [&](std::uint32_t row, std::int32_t to, Price) {
+            exchanges_.each_tight(from, [&](std::uint32_t row, std::int32_t to) {
                 Node &node = nodes_[to];
                 if (node.seen >= round_) {
                     is_blocked |= node.seen < search_;
@@ -115,7 +113,7 @@ private:
             if (!is_blocked) bury();
             return false;
         }
-        for (; head < reached_.size(); head++) nodes_[reached_[head]].seen = 0;
+        for (; head < reached_.size(); head++) nodes_[reached_[head]].seen = UNSEEN;
         exchange_along(origin, end);
         return true;
     }
@@ -151,55 +149,12 @@ private:
         if (units == 1)
             add(came_by_[to]);
         else
-            exchanges_.each(from, 0, [&](std::uint32_t row, std::int32_t other, Price) {
+            exchanges_.each_tight(from, [&](std::uint32_t row, std::int32_t other) {
                 return other == to && add(row);
             });
         return added;
     }
 
-    // Moves the prices of all nodes that those with a surplus reach, as far as the next tight path
-    // or the relief of one of them asks, by Dijkstra's algorithm on reduced costs.
-    void reprice() {
-        using Entry = std::pair<Price, std::int32_t>;
-        std::priority_queue<Entry, std::vector<Entry>, std::greater<Entry>> heap;
-        Price nearest = UNREACHABLE;
-        reached_ = dead_;
-        search_++;
-        const auto settle = [&](std::int32_t n, Price distance) {
-            const auto relax = [&](std::uint32_t, std::int32_t to, Price reduced) {
-                Node &node = nodes_[to];
-                const Price reached = distance + reduced;
-                if (node.seen == DEAD || reached >= nearest) return false;
-                if (node.seen == search_ && reached >= distance_[to]) return false;
-                if (node.seen != search_) reached_.push_back(to);
-                node.seen = search_;
-                distance_[to] = reached;
-                nearest = std::min(nearest, reached + std::max<Price>(exchanges_.to_room(node), 0));
-                heap.push({reached, to});
-                return false;
-            };
-            exchanges_.each(n, nearest - distance - 1, relax);
-        };
-        for (const std::int32_t n : dead_) {
-            const Node &node = nodes_[n];
-            nearest = std::min(nearest, surplus(n) > 0 ? exchanges_.to_relief(node)
-                                                       : exchanges_.to_room(node));
-            distance_[n] = 0;
-        }
-        for (std::size_t i = 0; i < dead_.size() && nearest > 1; i++) settle(dead_[i], 0);
-        while (!heap.empty() && heap.top().first < nearest) {
-            const auto [distance, n] = heap.top();
-            heap.pop();
-            if (distance == distance_[n]) settle(n, distance);
-        }
-        for (const std::int32_t n : reached_)
-            nodes_[n].price += std::max<Price>(nearest - distance_[n], 0) * exchanges_.UNIT;
-        for (const std::int32_t n : dead_) nodes_[n].seen = 0;
-        dead_.clear();
-        exchanges_.index();
-    }
-
-    static constexpr std::uint32_t DEAD = std::numeric_limits<std::uint32_t>::max();
     static constexpr std::int32_t NONE = -1;
 
     struct Hop {
@@ -210,6 +165,7 @@ private:
 
     Nodes &nodes_;
     Exchanges<D> exchanges_;
+    Repricing<D> repricing_;
     std::uint32_t search_ = 0;
     std::uint32_t round_ = 1;            // the first search of the round
     std::vector<std::int32_t> origins_;  // nodes with a surplus
@@ -218,7 +174,6 @@ private:
     std::vector<Hop> way_;
     std::vector<std::int32_t> came_from_;
     std::vector<std::uint32_t> came_by_;
-    std::vector<Price> distance_;
 };
 
 }  // namespace mapcore::roles

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "index.hpp"
 #include "interrupt.hpp"
@@ -19,18 +20,9 @@ enum class Direction { PUSH, PULL };
 template <Direction D>
 class Exchanges {
 public:
-    Exchanges(Rows &rows, Nodes &nodes, LooseRows &loose, RowIndex &all, Clock &clock)
-        : rows_(rows), nodes_(nodes), loose_(loose), all_(all), clock_(clock) {
-        index();
-    }
-
-    // To be called whenever prices have changed.
-    void index() {
-        loose_.index();
-        farthest_ = nodes_[0].price;
-        for (std::int32_t n = 1; n < nodes_.size(); n++)
-            farthest_ = PUSHES ? std::min(farthest_, nodes_[n].price)
-                               : std::max(farthest_, nodes_[n].price);
+    Exchanges(Rows &rows, Nodes &nodes, TightRows &tight, RowIndex &all, Clock &clock)
+        : rows_(rows), nodes_(nodes), tight_(tight), all_(all), clock_(clock) {
+        tight_.index();
     }
 
     // How many masters the node has too many, or too few.
@@ -49,20 +41,68 @@ public:
         return PUSHES ? nodes_.left_slope(node) - node.price : node.price - nodes_.right_slope(node);
     }
 
-    // Calls visit(row, other copy, reduced cost) for the exchanges of the node that cost at most
-    // `limit`, until it returns true.
+    // Calls visit(row, other node) for the tight exchanges of a node, until it returns true.
     template <class Visit>
-    bool each(std::int32_t n, Price limit, Visit visit) {
-        const auto see = [&](std::uint32_t p) { return visit_row(n, p, limit, visit); };
-        if (each_of(loose_.indexed(n), see) || loose_.each_since(n, see)) return true;
-        const Price price = nodes_[n].price;
-        const Price cheapest_rigid = 1 + (PUSHES ? farthest_ - price : price - farthest_);
-        if (cheapest_rigid > limit) return false;
+    bool each_tight(std::int32_t n, Visit visit) {
+        const auto visit_free = [&](std::uint32_t p, std::int32_t other, Price) {
+            return visit(p, other);
+        };
+        const auto see = [&](std::uint32_t p) { return visit_row(n, p, 0, visit_free); };
+        return each_of(tight_.indexed(n), see) || tight_.each_since(n, see);
+    }
+
+    // Calls visit(row, other node, reduced cost) for all exchanges of a node, until it returns true.
+    template <class Visit>
+    bool each(std::int32_t n, Visit visit) {
         if (!all_.is_built())
             all_.build(rows_, rows_.count,
                        [](std::size_t i) { return static_cast<std::uint32_t>(i); });
-        return each_of(all_.of(n),
-                       [&](std::uint32_t p) { return !(rows_[p][0] & LOOSE) && see(p); });
+        return each_of(all_.of(n), [&](std::uint32_t p) {
+            return visit_row(n, p, UNREACHABLE, visit);
+        });
+    }
+
+    // Whether it is cheap to look at all exchanges of a few nodes.
+    bool has_index() const { return all_.is_built(); }
+
+    // Whether a node inside of a set could exchange at one with a node outside that has room.
+    template <class IsInside>
+    bool has_room_at_one(IsInside is_inside) {
+        const auto has_room = [&](std::uint32_t, std::int32_t other, Price reduced) {
+            return reduced == 1 && !is_inside(other) && to_room(nodes_[other]) <= 0;
+        };
+        for (std::size_t p = 0; p < rows_.count; p++) {
+            if (p % BLOCK == 0) clock_.work(BLOCK);
+            const Slot *row = rows_[p];
+            for (std::size_t s = 0; s < rows_.width; s++)
+                if (!(row[s] & FIXED) && is_inside(node_of(row[s])) &&
+                    visit_row(node_of(row[s]), static_cast<std::uint32_t>(p), 1, has_room))
+                    return true;
+        }
+        return false;
+    }
+
+    // To be called when the prices of nodes have changed: notes the rows that became tight. Those
+    // have a copy at such a node that became dear as a master, or cheap as none.
+    void find_tight(const std::vector<std::int32_t> &changed) {
+        if (has_index() && changed.size() < static_cast<std::size_t>(nodes_.size()) / MANY) {
+            for (const std::int32_t n : changed)
+                each_of(all_.of(n), [&](std::uint32_t p) { return note_if_tight(p); });
+        } else {
+            std::vector<std::uint8_t> has_changed(static_cast<std::size_t>(nodes_.size()), 0);
+            for (const std::int32_t n : changed) has_changed[static_cast<std::size_t>(n)] = 1;
+            for (std::size_t p = 0; p < rows_.count; p++) {
+                if (p % BLOCK == 0) clock_.work(BLOCK);
+                Slot is_touched = 0;
+                for (std::size_t s = 0; s < rows_.width; s++) {
+                    const Slot slot = rows_[p][s];
+                    is_touched |= has_changed[static_cast<std::size_t>(node_of(slot))] &
+                                  (PUSHES ? slot : ~slot);
+                }
+                if (is_touched & MASTER) note_if_tight(static_cast<std::uint32_t>(p));
+            }
+        }
+        tight_.index();
     }
 
     // Exchange the masters of two nodes in a row.
@@ -71,19 +111,37 @@ public:
         for (std::size_t s = 0; s < rows_.width; s++)
             if ((node_of(row[s]) == a || node_of(row[s]) == b) && !(row[s] & FIXED))
                 row[s] ^= MASTER;
-        loose_.add(p);
     }
 
     static constexpr bool PUSHES = D == Direction::PUSH;
     static constexpr std::int32_t UNIT = PUSHES ? 1 : -1;
 
 private:
+    Price priced(Slot slot) const { return rows_.cost(slot) + nodes_[node_of(slot)].price; }
+
+    // A row is tight if its dearest master costs no less than its cheapest other copy.
+    bool note_if_tight(std::uint32_t p) {
+        const Slot *row = rows_[p];
+        if (row[0] & LISTED) return false;
+        Price dearest = -UNREACHABLE, cheapest = UNREACHABLE;
+        for (std::size_t s = 0; s < rows_.width; s++) {
+            if (row[s] & FIXED) continue;
+            if (row[s] & MASTER)
+                dearest = std::max(dearest, priced(row[s]));
+            else
+                cheapest = std::min(cheapest, priced(row[s]));
+        }
+        if (dearest >= cheapest) tight_.add(p);
+        return false;
+    }
+
     template <class See>
     bool each_of(Span span, See see) {
         clock_.work(span.end - span.begin);
         const std::uint32_t *ahead = span.begin;
         for (const std::uint32_t *p = span.begin; p != span.end; p++) {
-            for (; ahead != span.end && ahead - p <= AHEAD; ahead++) __builtin_prefetch(rows_[*ahead]);
+            for (; ahead != span.end && ahead - p <= AHEAD; ahead++)
+                __builtin_prefetch(rows_[*ahead]);
             if (see(*p)) return true;
         }
         return false;
@@ -96,26 +154,25 @@ private:
         const Slot *own = row;
         while (node_of(*own) != n) own++;
         if ((*own & MASTER) != own_role) return false;
-        const Price own_cost = rows_.cost(*own) + nodes_[n].price;
+        const Price own_cost = priced(*own);
         for (std::size_t s = 0; s < rows_.width; s++) {
             if ((row[s] & FIXED) || (row[s] & MASTER) == own_role) continue;
-            const std::int32_t other = node_of(row[s]);
-            const Price other_cost = rows_.cost(row[s]) + nodes_[other].price;
-            const Price reduced = PUSHES ? other_cost - own_cost : own_cost - other_cost;
-            if (reduced <= limit && visit(p, other, reduced)) return true;
+            const Price reduced = PUSHES ? priced(row[s]) - own_cost : own_cost - priced(row[s]);
+            if (reduced <= limit && visit(p, node_of(row[s]), reduced)) return true;
             if ((*own & MASTER) != own_role) return false;  // the visitor has exchanged it
         }
         return false;
     }
 
     static constexpr std::ptrdiff_t AHEAD = 8;
+    static constexpr std::size_t BLOCK = 1 << 14;
+    static constexpr std::size_t MANY = 64;  // one node in as many is cheaper to look up than to read
 
     Rows &rows_;
     Nodes &nodes_;
-    LooseRows &loose_;
+    TightRows &tight_;
     RowIndex &all_;
     Clock &clock_;
-    Price farthest_ = 0;  // the price that is best to exchange with
 };
 
 }  // namespace mapcore::roles

@@ -1,11 +1,11 @@
 // From a node to the rows in which it has a copy whose role may change.
 //
-// A row is rigid while its masters are the cheapest copies and no other copy is as cheap: an
-// exchange in it costs at least one. All other rows are loose. At equal prices only exchanges in
-// loose rows are free, and they are few: they have an index of their own, and the index of all rows
-// is built when a search first needs a rigid one.
+// At given prices only some rows are tight: have an exchange that costs nothing. Which they are
+// changes with the prices alone, as a free exchange can be taken back for nothing. So searches look
+// at these rows only, and the index of all rows is built when a price needs it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -59,31 +59,29 @@ private:
     std::unique_ptr<std::uint32_t[]> rows_;
 };
 
-// Rows that are loose, or once were: an index of those known when it was last built, and a list at
-// each node of those that came since.
-class LooseRows {
+// The rows that are tight, and some that were: an index of those known when it was last built, and a
+// list at each node of those that came since.
+class TightRows {
 public:
-    LooseRows(Rows &rows, std::int32_t node_count)
+    TightRows(Rows &rows, std::int32_t node_count)
         : rows_(rows), index_(node_count), newest_(static_cast<std::size_t>(node_count), NONE) {}
 
     void add(std::uint32_t p) {
         Slot *row = rows_[p];
-        if (row[0] & LOOSE) return;
-        row[0] |= LOOSE;
+        if (row[0] & LISTED) return;
+        row[0] |= LISTED;
         numbers_.push_back(p);
-        if (!index_.is_built()) return;
-        for (std::size_t s = 0; s < rows_.width; s++) {
-            if (row[s] & FIXED) continue;
-            std::int32_t &newest = newest_[static_cast<std::size_t>(node_of(row[s]))];
-            entries_.push_back({p, newest});
-            newest = static_cast<std::int32_t>(entries_.size()) - 1;
-        }
     }
 
+    // Makes the rows that were added visible.
     void index() {
-        if (index_.is_built() && entries_.empty()) return;
-        index_.build(rows_, numbers_.size(), [&](std::size_t i) { return numbers_[i]; });
-        for (std::int32_t &newest : newest_) newest = NONE;
+        if (index_.is_built() && (numbers_.size() - indexed_) * FEW < indexed_) {
+            for (; listed_ < numbers_.size(); listed_++) list(numbers_[listed_]);
+            return;
+        }
+        indexed_ = listed_ = numbers_.size();
+        index_.build(rows_, indexed_, [&](std::size_t i) { return numbers_[i]; });
+        std::fill(newest_.begin(), newest_.end(), NONE);
         entries_.clear();
     }
 
@@ -101,15 +99,29 @@ public:
     }
 
 private:
-    static constexpr std::int32_t NONE = -1;
     struct Entry {
         std::uint32_t row;
         std::int32_t next;
     };
 
+    void list(std::uint32_t p) {
+        const Slot *row = rows_[p];
+        for (std::size_t s = 0; s < rows_.width; s++) {
+            if (row[s] & FIXED) continue;
+            std::int32_t &newest = newest_[static_cast<std::size_t>(node_of(row[s]))];
+            entries_.push_back({p, newest});
+            newest = static_cast<std::int32_t>(entries_.size()) - 1;
+        }
+    }
+
+    static constexpr std::int32_t NONE = -1;
+    static constexpr std::size_t FEW = 8;  // one in as many rows may come by lists
+
     Rows &rows_;
     RowIndex index_;
     std::vector<std::uint32_t> numbers_;
+    std::size_t indexed_ = 0;  // of numbers_, in the index
+    std::size_t listed_ = 0;   // of numbers_, in the index or the lists
     std::vector<std::int32_t> newest_;
     std::vector<Entry> entries_;
 };

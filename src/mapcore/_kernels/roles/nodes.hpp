@@ -18,13 +18,19 @@ namespace mapcore::roles {
 using Price = std::int64_t;
 constexpr Price UNREACHABLE = std::numeric_limits<Price>::max() / 4;
 
+constexpr std::int32_t MOST_LOAD = std::numeric_limits<std::int32_t>::max() / 2;
+
 struct Node {
     Price price;
     std::int32_t load;
     std::int32_t lower;
     std::int32_t upper;
-    std::uint32_t seen;  // what came here last; its meaning belongs to who looks
+    std::uint32_t seen;  // the search that came here last, or one of the marks below
 };
+
+constexpr std::uint32_t UNSEEN = 0;
+constexpr std::uint32_t DEAD = std::numeric_limits<std::uint32_t>::max();  // reached in vain
+constexpr std::uint32_t NEAR = DEAD - 1;  // reached while prices are sought
 
 class Nodes {
 public:
@@ -60,7 +66,9 @@ public:
 
 private:
     Price units(Price imbalance) const { return imbalance * (Price{1} << imbalance_bits_); }
-    static std::int32_t halved(Price slope) { return static_cast<std::int32_t>(slope / 2); }
+    static std::int32_t halved(Price slope) {
+        return static_cast<std::int32_t>(std::min<Price>(slope / 2, MOST_LOAD));
+    }
 
     std::vector<Node> table_;
     int imbalance_bits_;

@@ -17,7 +17,7 @@ constexpr Slot MASTER = 1;     // chosen
 constexpr Slot CURRENT = 2;    // is master now
 constexpr Slot PREFERRED = 4;  // is preferred among equals
 constexpr Slot FIXED = 8;      // chosen or not, that may not change; also padding
-constexpr Slot LOOSE = 16;     // on the first copy: the row is in the loose index
+constexpr Slot LISTED = 16;    // on the first copy: the row is among the tight rows
 constexpr int FLAG_BITS = 5;
 constexpr std::int32_t MOST_NODES = std::int32_t{1} << (32 - FLAG_BITS - 1);
 

@@ -6,7 +6,7 @@ namespace mapcore::roles {
 namespace {
 
 Nodes make_nodes(const Shares &shares, int imbalance_bits) {
-    constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max() / 2;
+    constexpr std::int64_t most = MOST_LOAD;
     Nodes nodes(shares.count, imbalance_bits);
     for (std::int32_t n = 0; n < nodes.size(); n++) {
         nodes[n].lower = static_cast<std::int32_t>(std::min(shares.lower[n], most));
@@ -17,7 +17,8 @@ Nodes make_nodes(const Shares &shares, int imbalance_bits) {
 
 bool is_balanced(const Nodes &nodes) {
     for (std::int32_t n = 0; n < nodes.size(); n++)
-        if (nodes[n].load < nodes[n].lower || nodes[n].load > nodes[n].upper) return false;
+        if (nodes[n].load < nodes.least(nodes[n]) || nodes[n].load > nodes.most(nodes[n]))
+            return false;
     return true;
 }
 
@@ -42,14 +43,14 @@ bool solve(const Given &given, const Shares &shares, std::size_t row_count, std:
     Clock clock(may_go_on, context);
     Nodes nodes = make_nodes(shares, scale.imbalance_bits);
     Rows rows(row_count, width, scale.change, scale.unpreferred);
-    LooseRows loose(rows, nodes.size());
+    TightRows tight(rows, nodes.size());
     RowIndex all(nodes.size());
     try {
         clock.ask();
-        answer.missing = Start(given, rows, nodes, loose, clock).run();
-        if (!is_balanced(nodes)) {
-            Balance<Direction::PUSH>(rows, nodes, loose, all, clock).run();
-            Balance<Direction::PULL>(rows, nodes, loose, all, clock).run();
+        answer.missing = Start(given, rows, nodes, tight, clock).run();
+        while (!is_balanced(nodes)) {
+            Balance<Direction::PUSH>(rows, nodes, tight, all, clock).run();
+            Balance<Direction::PULL>(rows, nodes, tight, all, clock).run();
         }
     } catch (const Interrupted &) {
         return false;

@@ -60,11 +60,11 @@ private:
 
 class Start {
 public:
-    Start(const Given &given, Rows &rows, Nodes &nodes, LooseRows &loose, Clock &clock)
+    Start(const Given &given, Rows &rows, Nodes &nodes, TightRows &tight, Clock &clock)
         : given_(given),
           rows_(rows),
           nodes_(nodes),
-          loose_(loose),
+          tight_(tight),
           clock_(clock),
           chances_(static_cast<std::size_t>(nodes.size()), 0) {}
 
@@ -194,7 +194,7 @@ private:
         }
         for (std::size_t s = 0; s < rows_.width; s++)
             if (is_kind(row[s], open.kind)) chances_[node_of(row[s])]--;
-        loose_.add(open.row);
+        tight_.add(open.row);
     }
 
     // What a node lacks, in parts of WHOLE.
@@ -215,7 +215,7 @@ private:
     const Given &given_;
     Rows &rows_;
     Nodes &nodes_;
-    LooseRows &loose_;
+    TightRows &tight_;
     Clock &clock_;
     std::int64_t missing_ = 0;
     std::int64_t goal_ = 0;  // in parts of WHOLE
