@@ -19,6 +19,7 @@ from mapcore.planning.maintenance import (
     restored_masters,
     with_records,
 )
+from mapcore.planning.nodes import MAINTENANCE
 from mapcore.planning.placement import place
 from mapcore.planning.plans import Plan, Work
 from mapcore.planning.problem import (
@@ -29,6 +30,7 @@ from mapcore.planning.problem import (
     roles_problem,
     start_of,
 )
+from mapcore.planning.restrictions import restrict
 from mapcore.planning.roles import assign_roles
 from mapcore.states import PERSISTENCE_PAUSED, REPLICATION_PAUSED, Placement, state_code
 
@@ -96,6 +98,7 @@ def plan(
     problem, placement = None, None
     if changed.moves_data:
         problem = placement_problem(start, asked)
+        problem = restrict(problem, start, asked.settings, start.table.modes == MAINTENANCE)
         placement = place(problem, interrupt=_let_signals_in)
         placed = placement.nodes
     else:

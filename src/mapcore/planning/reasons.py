@@ -152,7 +152,7 @@ def _move_reasons(
     if problem is not None:
         loads = np.bincount(start.held[start.held >= 0], minlength=len(table))
         cases += [
-            (~problem.eligible[replaced], Reason.UNFIT),
+            (~_may_hold(problem, partitions, replaced), Reason.UNFIT),
             (_Places(start, asked).are_crowded(partitions, replaced), Reason.SPREAD),
             (loads[replaced] > problem.upper[replaced], Reason.ABOVE_SHARE),
             (loads[nodes] < problem.lower[nodes], Reason.BELOW_SHARE),
@@ -160,6 +160,15 @@ def _move_reasons(
     conditions, reasons = zip(*cases, strict=True)
     chosen: NDArray[np.uint8] = np.select(conditions, reasons, Reason.PASSED_ON).astype(np.uint8)
     return chosen
+
+
+def _may_hold(
+    problem: PlacementProblem, partitions: NDArray[np.int32], nodes: NDArray[np.int32]
+) -> NDArray[np.bool_]:
+    may: NDArray[np.bool_] = problem.eligible[nodes]
+    if problem.partition_class is not None and problem.class_eligible is not None:
+        may = may & problem.class_eligible[problem.partition_class[partitions], nodes]
+    return may
 
 
 class _Places:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mapcore.cluster import Health, Mode
 from mapcore.planning.nodes import ACTIVE, LEAVING, MAINTENANCE
+from mapcore.planning.restrictions import unmet_pins
 from mapcore.states import PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:
@@ -86,7 +87,10 @@ def _missing_copies(plan: Plan) -> Iterator[str]:
             f"({placement.missing} in all); add {gap} {'node' if gap == 1 else 'nodes'} or {fewer}"
         )
     else:
-        yield f"{placement.missing} copies found no node that may hold them"
+        yield (
+            f"{placement.missing} copies found no node that may hold them: settings.require, "
+            "forbidden or limits of copies leave too few; add nodes that fit, or ask for less"
+        )
 
 
 def _missing_masters(plan: Plan) -> Iterator[str]:
@@ -166,6 +170,21 @@ def _kept_out_of_place(plan: Plan) -> Iterator[str]:
         )
 
 
+def _unmet_pins(plan: Plan) -> Iterator[str]:
+    """Pins on nodes that may hold nothing, or that no data moved to."""
+    target = plan.target
+    unmet = unmet_pins(
+        plan.work.start,
+        plan.work.asked.settings,
+        lambda partition, node: bool(target.state(partition, node)),
+    )
+    names = [
+        f"{target.keys.name(partition)} on {target.nodes.names[node]}" for partition, node in unmet
+    ]
+    if names:
+        yield f"settings.pinned is not met for {some(names)}: the nodes may not hold them now"
+
+
 def _settings_not_honoured(plan: Plan) -> Iterator[str]:
     """Settings that the planner does not know how to follow."""
     settings = plan.work.asked.settings
@@ -228,6 +247,7 @@ _FINDERS: Final[tuple[Callable[[Plan], Iterator[str]], ...]] = (
     _crowded_places,
     _uneven_loads,
     _kept_out_of_place,
+    _unmet_pins,
     _settings_not_honoured,
     _odd_documents,
 )
