@@ -6,17 +6,16 @@ import json
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import assume, given
+from hypothesis import given
 
 import mapcore
-from mapcore.cluster import Cluster, Mode
+from mapcore.cluster import Cluster
 from mapcore.planning.proofs import PlanCertificate
 from tests.planning.clusters import cluster, clusters, even, settings
 
 
 @given(clusters())
 def test_every_plan_is_sound_and_proven_optimal(found: Cluster) -> None:
-    assume(all(node.mode is not Mode.MAINTENANCE for node in found.nodes))
     plan = mapcore.plan(found)
     assert plan.certificate.faults == ()
     assert plan.certificate.is_optimal

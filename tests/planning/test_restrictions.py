@@ -44,6 +44,7 @@ def test_pinned_nodes_hold_the_partition() -> None:
     assert "n6" in holders(plan.target)[5]
     assert holders(plan.target)[7] == {"n1", "n2"}
     assert plan.warnings == ()
+    assert plan.certificate.is_optimal
 
 
 def test_no_node_holds_more_than_its_limit() -> None:
