@@ -78,7 +78,7 @@ def render(result: dict[str, Any]) -> str:
                 f"| {row['row']} | {duration(row['ours_seconds'])} | {row['peer']} | "
                 f"{duration(row['peer_seconds'])} | {ratio:.3g} | "
                 f"{'' if target is None else f'≤ {target:g}'} | "
-                f"{' '.join(part for part in (verdict, row['note']) if part)} |"
+                f"{'; '.join(part for part in (verdict, row['note']) if part)} |"
             )
         lines.append("")
     return "\n".join(lines)
