@@ -5,7 +5,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libcpp cimport bool as cbool
 
-cdef extern from "_placement_engine.hpp" namespace "mapcore::placement" nogil:
+cdef extern from "placement/engine.hpp" namespace "mapcore::placement" nogil:
     cpdef enum class Outcome(int):
         DONE
         INTERRUPTED

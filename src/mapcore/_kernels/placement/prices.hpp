@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "_placement_labels.hpp"
+#include "labels.hpp"
 
 namespace mapcore::placement {
 

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "_placement_engine.hpp"
-#include "_placement_exchange.hpp"
-#include "_placement_start.hpp"
+#include "engine.hpp"
+#include "exchange.hpp"
+#include "start.hpp"
 
 namespace mapcore::placement {
 

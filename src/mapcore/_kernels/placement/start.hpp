@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "_placement_pools.hpp"
-#include "_placement_rows.hpp"
-#include "_placement_targets.hpp"
+#include "pools.hpp"
+#include "rows.hpp"
+#include "targets.hpp"
 
 namespace mapcore::placement {
 

@@ -9,8 +9,8 @@
 #include <map>
 #include <vector>
 
-#include "_placement_labels.hpp"
-#include "_placement_prices.hpp"
+#include "labels.hpp"
+#include "prices.hpp"
 
 namespace mapcore::placement {
 

@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "_placement_costs.hpp"
+#include "costs.hpp"
 
 namespace mapcore::placement {
 

@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "_placement_engine.hpp"
-#include "_placement_exchange.hpp"
-#include "_placement_pools.hpp"
+#include "engine.hpp"
+#include "exchange.hpp"
+#include "pools.hpp"
 
 namespace mapcore::placement {
 

@@ -1,10 +1,10 @@
-#include "_placement_engine.hpp"
+#include "engine.hpp"
 
 #include <algorithm>
 #include <vector>
 
-#include "_placement_priced.hpp"
-#include "_placement_uniform.hpp"
+#include "priced.hpp"
+#include "uniform.hpp"
 
 namespace mapcore::placement {
 

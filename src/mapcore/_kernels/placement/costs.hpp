@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "_placement_rows.hpp"
-#include "_placement_targets.hpp"
+#include "rows.hpp"
+#include "targets.hpp"
 
 namespace mapcore::placement {
 

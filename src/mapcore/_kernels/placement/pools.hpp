@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "_placement_tree.hpp"
+#include "tree.hpp"
 
 namespace mapcore::placement {
 
