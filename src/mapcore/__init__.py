@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from mapcore.health import ClusterHealth as ClusterHealth
     from mapcore.health import cluster_health as cluster_health
     from mapcore.health import map_health as map_health
+    from mapcore.history import History as History
+    from mapcore.history import VersionWindow as VersionWindow
     from mapcore.keys import HashKeys as HashKeys
     from mapcore.keys import KeyRange as KeyRange
     from mapcore.keys import RangeKeys as RangeKeys
@@ -71,6 +73,7 @@ _HOMES = {
     "KeyRange": "keys",
     "LITERAL": "states",
     "LiveMap": "actualizing.live",
+    "History": "history",
     "MapDiff": "differences",
     "MapcoreError": "errors",
     "NoCopy": "errors",
@@ -90,6 +93,7 @@ _HOMES = {
     "Settings": "cluster",
     "Step": "actualizing.steps",
     "Version": "maps",
+    "VersionWindow": "history",
     "TransitionReport": "transitions",
     "cluster_health": "health",
     "diff": "differences",

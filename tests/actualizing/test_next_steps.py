@@ -12,6 +12,7 @@ from mapcore.actualizing.steps import Kind, Step
 from mapcore.actualizing.view import NodeView
 from mapcore.cluster import Config, Health, Mode, Node, Volume
 from mapcore.errors import MapError
+from mapcore.keys import KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
 from mapcore.states import Placement, Running, state_code
 
@@ -80,9 +81,10 @@ def test_nodes_are_matched_by_name() -> None:
     assert told(next_steps(current, target)) == ["0 z null -> dead"]
 
 
-def test_maps_over_other_partitions_are_refused() -> None:
-    with pytest.raises(MapError, match="expected the same partitions"):
-        next_steps(made("am"), made("am", "bm"))
+def test_maps_over_another_key_function_are_refused() -> None:
+    ranges = PartitionMap.from_copies([[]], NODES, keys=RangeKeys([KeyRange.from_name("-")]))
+    with pytest.raises(MapError, match="expected the same key function"):
+        next_steps(made("am"), ranges)
 
 
 def test_lost_redundancy_goes_before_balance_and_that_before_clean_up() -> None:

@@ -194,6 +194,24 @@ class Builder:
             stuck_after_seconds=self._config.stuck_after_seconds,
         )
 
+    def resize(self, partition_count: int) -> Step:
+        """Return the step that changes the number of hash partitions."""
+        count = self._situation.current.partition_count
+        return Step(
+            id=self._new_id("0"),
+            map=self._name,
+            partition="0",
+            kind=Kind.SWITCH,
+            retire=(),
+            serve=(),
+            changes=(),
+            num_partitions=partition_count,
+            block=("write",),
+            reason=f"{count:,} partitions become {partition_count:,}",
+            version=(self._version[0], self._version[1]),
+            stuck_after_seconds=self._config.stuck_after_seconds,
+        )
+
     def _new_id(self, partition: str) -> str:
         stem = f"{self._name}/{partition}/{self._version[0]}.{self._version[1]}"
         found, count = stem, 0

@@ -27,7 +27,9 @@ from numpy.typing import NDArray
 from mapcore.actualizing.repartition import unite
 from mapcore.actualizing.steps import CellChange, Kind, Step
 from mapcore.errors import StepRefused
+from mapcore.keys import RangeKeys
 from mapcore.maps import NodeIndex, PartitionMap, Version
+from mapcore.planning.resizing import resized
 from mapcore.states import PLACEMENT_MASK, Placement, describe_code, placement_of
 
 __all__ = ["LiveMap", "Underway"]
@@ -126,7 +128,7 @@ class LiveMap:
         """
         self.add_nodes(target.nodes)
         before = self.snapshot()
-        if before.keys == target.keys:
+        if before.keys == target.keys or not isinstance(before.keys, RangeKeys):
             return ()
         united = unite(before, target.on_nodes(before.nodes))
         rows = united.rows
@@ -160,7 +162,13 @@ class LiveMap:
         step.check()
         if step.id in self.in_flight:
             raise StepRefused(step.id, "the step is under way", "a step that has not started")
+        resizing = next((e.step.id for e in self.in_flight.values() if e.step.num_partitions), None)
+        if resizing is not None or (step.num_partitions is not None and self.in_flight):
+            other = resizing or next(iter(self.in_flight))
+            raise StepRefused(step.id, f"step {other} under way", "none")
         self._check_version(step)
+        if step.num_partitions is not None:
+            resized(self.snapshot(), step.num_partitions)
         cells = self._check(step, step.on_start)
         taken = () if step.kind in _PAUSE_KINDS else self._taken(step, cells)
         for cell in taken:
@@ -185,6 +193,8 @@ class LiveMap:
         cells = self._check(step, step.on_complete)
         self._swap(cells, step.on_complete, now)
         self._release(step_id)
+        if step.num_partitions is not None:
+            self._resize(step.num_partitions)
 
     def fail(self, step_id: str, now: float = 0.0) -> None:
         """End a step without effect: pending copies become again what they were.
@@ -245,6 +255,25 @@ class LiveMap:
         for partition, node in self.dead_since:
             code = held.state(held.keys.number(partition), names.number(node))
             assert placement_of(code) is Placement.DEAD, (partition, node)
+
+    def _resize(self, partition_count: int) -> None:
+        """Change the number of hash partitions; every one of them gets a new epoch."""
+        before = self.snapshot()
+        self._base = resized(before, partition_count)
+        self._revision += 1
+        rows = np.arange(max(before.partition_count, partition_count))
+        epochs = np.zeros(partition_count, dtype=np.int64)
+        np.maximum.at(
+            epochs, rows % partition_count, self._epochs[rows % before.partition_count] + 1
+        )
+        self._epochs = epochs
+        self._changed = np.full(partition_count, self._revision, dtype=np.int64)
+        parts = max(1, partition_count // before.partition_count)
+        self.dead_since = {
+            (str((int(name) + part * before.partition_count) % partition_count), node): since
+            for (name, node), since in self.dead_since.items()
+            for part in range(parts)
+        }
 
     def _row(self, partition: int) -> dict[int, int]:
         row = self._rows.get(partition)

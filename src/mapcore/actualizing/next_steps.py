@@ -293,6 +293,11 @@ def next_steps_of_maps(
         pictures.items(), prepared, admitted, strict=True
     ):
         builder = Builder(name, situation, view, config, limits, picture.epochs)
+        if picture.is_resizing:
+            chosen.starts[:] = False
+        elif picture.may_resize(situation, chosen):
+            assert picture.resize is not None
+            steps.append(builder.resize(picture.resize))
         steps += builder.steps(proposals, chosen)
         flags, _ = in_flight_flags(situation) if picture.groups else (situation.row_flags, None)
         for group in picture.groups:
@@ -335,6 +340,8 @@ class _Picture:
             self.epochs = None
             self.dead_since = work.dead_since
         self.groups: tuple[Group, ...] = ()
+        self.resize: int | None = None
+        self.is_resizing = any(entry.step.num_partitions for entry in self.underway)
         self.unknown: tuple[Step, ...] = ()
 
     @property
@@ -345,7 +352,7 @@ class _Picture:
         work = self.work
         united = unite(self.current.on_nodes(view.index), work.target.on_nodes(view.index))
         keys, numbers = united.current.keys, view.index.numbers
-        self.groups = united.groups
+        self.groups, self.resize = united.groups, united.resize
         if self.epochs is not None and len(self.epochs) != len(keys):
             self.epochs = np.where(united.rows >= 0, self.epochs[united.rows], 0)
         row_flags = united.row_flags.copy()
@@ -383,6 +390,15 @@ class _Picture:
             return steps
         self.unknown = tuple(step for step in steps if step.partition not in names)
         return tuple(step for step in steps if step.partition in names)
+
+    def may_resize(self, situation: Situation, chosen: Admitted) -> bool:
+        """Whether the number of partitions can change now: nothing else is or may be under way."""
+        if self.resize is None or self.underway or chosen.starts.any():
+            return False
+        # To fewer partitions only when those that become one are alike.
+        return self.resize > situation.current.partition_count or (
+            situation.current == situation.target
+        )
 
     def stuck(self, now: float) -> list[Step]:
         return [

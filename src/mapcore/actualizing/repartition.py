@@ -15,6 +15,10 @@ is collected, and they are gone.
 A target that changes half way is no special case: ranges that nobody wants any more are dropped as
 long as they are staged, and merged back after the switch. A new range that cuts across what is left
 of others waits until that is collected.
+
+Hash partitions are split and joined in place, all at once, by one step (`mapcore.planning.resizing`
+says why no data moves): to more partitions first, then the copies move to where the target wants
+them; to fewer after they have moved together.
 """
 
 from __future__ import annotations
@@ -31,6 +35,7 @@ from mapcore.actualizing.proposals import RowFlag
 from mapcore.errors import MapError
 from mapcore.keys import KeyFunction, KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
+from mapcore.planning.resizing import can_resize, expanded
 from mapcore.states import PLACEMENT_MASK, Placement
 
 __all__ = ["Group", "Repartition", "unite"]
@@ -63,6 +68,7 @@ class Repartition:
         source_rows: int64, a range that each staged range can be filled from, -1 for others.
         merged: for each range that is merged, all ranges that it is filled from.
         groups: what switches over together; none where no range changes.
+        resize: the number of hash partitions that there shall be, where it differs.
     """
 
     current: PartitionMap
@@ -72,6 +78,7 @@ class Repartition:
     source_rows: NDArray[np.int64]
     merged: Mapping[int, tuple[int, ...]] = field(default_factory=dict)
     groups: tuple[Group, ...] = ()
+    resize: int | None = None
 
 
 def unite(current: PartitionMap, target: PartitionMap) -> Repartition:
@@ -85,21 +92,39 @@ def unite(current: PartitionMap, target: PartitionMap) -> Repartition:
             different ranges.
     """
     if current.keys == target.keys:
-        count = current.partition_count
-        return Repartition(
-            current,
-            target,
-            np.arange(count),
-            np.zeros(count, np.uint8),
-            np.full(count, -1, np.int64),
-        )
-    if not isinstance(current.keys, RangeKeys) or not isinstance(target.keys, RangeKeys):
+        return _alike(current, target)
+    if isinstance(current.keys, RangeKeys) != isinstance(target.keys, RangeKeys):
         raise MapError(
             f"found a current map over {current.keys!r} and a target over {target.keys!r}, "
-            "expected the same partitions; mapcore.actualizing.resizing changes the number of "
-            "hash partitions"
+            "expected the same key function"
         )
+    if not isinstance(current.keys, RangeKeys) or not isinstance(target.keys, RangeKeys):
+        return _in_place(current, target)
     return _Union(current, target, current.keys, target.keys).repartition()
+
+
+def _alike(current: PartitionMap, target: PartitionMap, resize: int | None = None) -> Repartition:
+    count = current.partition_count
+    return Repartition(
+        current,
+        target,
+        np.arange(count),
+        np.zeros(count, np.uint8),
+        np.full(count, -1, np.int64),
+        resize=resize,
+    )
+
+
+def _in_place(current: PartitionMap, target: PartitionMap) -> Repartition:
+    before, after = current.partition_count, target.partition_count
+    if not can_resize(before, after):
+        raise MapError(
+            f"found {before:,} hash partitions now and {after:,} in the target, "
+            "expected one to be a multiple of the other"
+        )
+    if after < before:
+        return _alike(current, expanded(target, before), after)
+    return _alike(current, _with_kept(current, current, np.ones(before, dtype=bool)), after)
 
 
 class _Union:

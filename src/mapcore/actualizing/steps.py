@@ -164,6 +164,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         retire: the partitions that a switch takes out of service.
         serve: the partitions that a switch puts in their place.
         changes: the copies whose role a switch changes, in one commit.
+        num_partitions: the number of hash partitions from a switch on; every copy is split, or
+            joined with others, where it is.
         block: kinds of requests which the target blocks until success or failure.
         depends_on: ids of the steps that must be done before; `after` in JSON.
         reason: why.
@@ -192,6 +194,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     retire: tuple[str, ...] | None = None
     serve: tuple[str, ...] | None = None
     changes: tuple[End, ...] | None = None
+    num_partitions: int | None = None
     block: tuple[str, ...] | None = None
     depends_on: tuple[str, ...] = msgspec.field(name="after", default=())
     reason: str = ""
@@ -383,6 +386,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             ("retire", self.retire),
             ("serve", self.serve),
             ("changes", self.changes and [end.to_dict() for end in self.changes]),
+            ("numPartitions", self.num_partitions),
             ("block", self.block),
         ):
             if value is not None:
@@ -422,6 +426,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return f"{words} ({self.reason})" if self.reason else words
 
     def _describe(self) -> str:
+        if self.num_partitions is not None:
+            return f"all -> {self.num_partitions:,} partitions"
         if self.kind is Kind.SWITCH:
             return f"{', '.join(self.retire or ())} -> {', '.join(self.serve or ())}"
         if self.kind in (Kind.PAUSE, Kind.RESUME):

@@ -1,0 +1,93 @@
+"""Another number of hash partitions: from one map to the map with so many times more or fewer.
+
+CRC-32 modulo twice the number of partitions, modulo that number, is what it was before: the keys of
+partition p of P are those of p and p + P of 2P. So each copy is split, or two are joined, where it
+stands; no data moves between nodes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore.errors import MapError
+from mapcore.keys import HashKeys
+from mapcore.maps import PartitionMap
+
+__all__ = ["can_resize", "expanded", "resized"]
+
+
+def can_resize(before: int, after: int) -> bool:
+    """Whether every partition of one number lies in one partition of the other."""
+    return max(before, after) % min(before, after) == 0
+
+
+def resized(held: PartitionMap, partition_count: int) -> PartitionMap:
+    """Return the map with another number of hash partitions, its copies where they are.
+
+    Sizes and weights are shared out evenly, or added up.
+
+    Raises:
+        MapError: the map has ranges, neither number is a multiple of the other, or partitions that
+            become one have copies on different nodes or in different states: move them together
+            first.
+    """
+    if not isinstance(held.keys, HashKeys):
+        raise MapError(f"found a map over {held.keys!r}, expected hash partitions")
+    before = len(held.keys)
+    if partition_count < 1 or not can_resize(before, partition_count):
+        raise MapError(
+            f"found {before:,} partitions and {partition_count:,} wanted, "
+            "expected one to be a multiple of the other"
+        )
+    if partition_count >= before:
+        return expanded(held, partition_count)
+    first = _rows(held, np.arange(partition_count), HashKeys(partition_count))
+    if expanded(first, before) != held:
+        raise MapError(
+            f"found partitions that share a number modulo {partition_count:,} with copies on "
+            "different nodes or in different states, expected the same: move them together first"
+        )
+    sums = {
+        name: values.reshape(-1, partition_count).sum(axis=0)
+        for name, values in (("sizes", held.sizes), ("weights", held.weights))
+        if values is not None
+    }
+    return first.replace(**sums)
+
+
+def expanded(held: PartitionMap, partition_count: int) -> PartitionMap:
+    """Return the map with so many times more partitions, its copies where they are."""
+    parts = partition_count // held.partition_count
+    rows = np.arange(partition_count) % held.partition_count
+    grown = _rows(held, rows, HashKeys(partition_count))
+    shares: dict[str, Any] = {}
+    if grown.sizes is not None:
+        shares["sizes"] = grown.sizes // parts
+    if grown.weights is not None:
+        shares["weights"] = grown.weights / parts
+    return grown.replace(**shares)
+
+
+def _rows(held: PartitionMap, rows: NDArray[np.int64], keys: HashKeys) -> PartitionMap:
+    counts = np.diff(held.offsets)[rows]
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+    places = np.arange(offsets[-1]) + np.repeat(held.offsets[rows] - offsets[:-1], counts)
+    return PartitionMap.from_index(
+        offsets,
+        held.copy_nodes[places],
+        held.copy_codes[places],
+        held.nodes,
+        keys=keys,
+        version=held.version,
+        memory_budget_bytes=held.memory_budget_bytes,
+        sizes=None if held.sizes is None else held.sizes[rows],
+        weights=None if held.weights is None else held.weights[rows],
+        extra={
+            number: held.extra[row] for number, row in enumerate(rows.tolist()) if row in held.extra
+        }
+        if held.extra
+        else None,
+    )
