@@ -8,13 +8,22 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mapcore._kernels import _admission
 from mapcore.actualizing.proposals import PROPOSAL, RowFlag, Situation, propose
 from mapcore.actualizing.steps import Step
 from mapcore.maps import PartitionMap
+from mapcore.states import PLACEMENT_MASK, Placement
 from tests.strategies import node_names, state_matrices
 from tests.twins import proposals as twin
+
+
+def leave_one_master(states: NDArray[np.uint8]) -> None:
+    """Make all masters of a partition but the first slaves: no target may have more than one."""
+    is_master = states & PLACEMENT_MASK == Placement.MASTER
+    surplus = is_master & (np.cumsum(is_master, axis=1) > 1)
+    states[surplus] -= Placement.MASTER - Placement.SLAVE
 
 
 @st.composite
@@ -25,6 +34,9 @@ def situations(draw: st.DrawFn) -> Situation:
     target_states = draw(state_matrices(partitions, node_count))
     wanted = np.zeros_like(states)
     wanted[: target_states.shape[0], : target_states.shape[1]] = target_states
+    single_master = draw(st.booleans())
+    if single_master:
+        leave_one_master(wanted)
     names = node_names(node_count)
 
     def numbers(low: int, high: int, count: int) -> list[int]:
@@ -46,7 +58,7 @@ def situations(draw: st.DrawFn) -> Situation:
         np.array([f if f < 8 else 0 for f in numbers(0, 12, node_count)], dtype=np.uint8),
         np.array(row_flags, dtype=np.uint8),
         np.array(numbers(-1, max(0, node_count - 1), partitions), dtype=np.int32),
-        single_master=draw(st.booleans()),
+        single_master=single_master,
         warms_up=draw(st.booleans()),
         too_early=tuple(early),
     )

@@ -180,7 +180,7 @@ class Situation:
         node_flags: uint8 `NodeFlag` of each node.
         row_flags: uint8 `RowFlag` of each partition; what is in flight is added.
         preferred: int32, who is promoted in a partition without a master, -1 for no preference.
-        single_master: whether a partition may have only one master.
+        single_master: whether a partition may have only one master; then no target may have more.
         warms_up: whether copies warm when they are created, and cool and stop before they go.
         too_early: (partition, node) numbers of dead copies within their grace time.
         source_rows: int64, the partition that those flagged `HAS_SOURCE` are filled from.
