@@ -187,6 +187,7 @@ DAMAGE: list[tuple[str, Any, str, str, str]] = [
     (f"{P}/0/weight", -1, 'map.partitions."0".weight', "-1", "finite number from 0"),
     (f"{P}/0/weight", float("nan"), 'map.partitions."0".weight', "NaN", "finite number"),
     ("unknown", {"a": [1, float("nan")]}, "unknown.a[1]", "NaN", "finite number"),
+    ("unknown", json.loads("[" * 150 + "]" * 150), "unknown" + "[0]" * 101, "100 deep", "moderate"),
 ]
 
 
@@ -348,6 +349,19 @@ BYTES: list[tuple[bytes, str, str, str]] = [
     (b'{"a": "\\q"}', "line 1, column 8", "q", "invalid escape"),
     (b'{"a": "\xff"}', "line 1, column 8", "the byte 0xff", "UTF-8"),
     (b'{"map": {"\xc3("}}', "line 1, column 11", "the byte 0xc3", "UTF-8"),
+    (
+        DOCUMENT.replace("{}", '{"dead": ["%"]}').encode().replace(b"%", b"\xff"),
+        "line 1, column 60",
+        "the byte 0xff",
+        "UTF-8",
+    ),
+    (
+        DOCUMENT.replace("0", "%").encode().replace(b"%", b"\xff"),
+        "line 1, column 45",
+        "the byte 0xff",
+        "UTF-8",
+    ),
+    (b'{"nodes": {"\xff": {}}}', "line 1, column 13", "the byte 0xff", "UTF-8"),
     (b'{"a": "\xed\xa0\x80"}', "line 1, column 8", "the byte 0xed", "UTF-8"),
     (b'\xef\xbb\xbf{"a": 1}', "line 1, column 1", "a byte order mark", "UTF-8 without"),
     ('{"a": 1}'.encode("utf-16"), "line 1, column 1", "a byte order mark", "UTF-8 without"),

@@ -136,13 +136,15 @@ def _make_hash_keys(header: MapHeader, rows: Rows, place: Place) -> tuple[HashKe
     keys = HashKeys(count)
     numbers: dict[int, int] = {}
     for row, partition_name in enumerate(rows.read_names()):
-        at = place.entry(partition_name)
         try:
             number = keys.number(partition_name)
         except KeyError:
+            at = place.entry(partition_name)
             fail(at, _describe_name(partition_name), f"a partition number from 0 to {count - 1}")
         if number in numbers:
-            fail(at, f"{describe(partition_name)} twice", "every name once")
+            fail(
+                place.entry(partition_name), f"{describe(partition_name)} twice", "every name once"
+            )
         numbers[number] = row
     if len(numbers) < count:
         missing = next(number for number in range(count) if number not in numbers)
@@ -166,14 +168,15 @@ def _make_range_keys(header: MapHeader, rows: Rows, place: Place) -> tuple[Range
     ranges = []
     empty = Partition()
     for row, partition_name in enumerate(names):
-        at = place.entry(partition_name)
         if partition_name in row_of:
-            fail(at, f"{describe(partition_name)} twice", "every name once")
+            fail(
+                place.entry(partition_name), f"{describe(partition_name)} twice", "every name once"
+            )
         row_of[partition_name] = row
         try:
             ranges.append(rows.details.get(row, empty).key_range(partition_name))
         except RangeError as error:
-            fail(at, error.found, error.expected)
+            fail(place.entry(partition_name), error.found, error.expected)
     if header.partition_count is not None and header.partition_count != len(names):
         fail(place, f"{len(names)} partitions", f"{header.partition_count}, as numPartitions says")
     if not ranges:

@@ -34,13 +34,7 @@ def partition_texts(
     copy_names = [names[number] for number in found.copy_nodes.tolist()]
     codes = found.copy_codes.tobytes()
     templates: dict[bytes, str] = {}
-    has_more = (
-        isinstance(found.keys, RangeKeys)
-        or found.sizes is not None
-        or found.weights is not None
-        or bool(found.sources)
-        or bool(found.extra)
-    )
+    more = _More(found, line)
     for partition, partition_name in enumerate(found.keys.names()):
         begin, end = offsets[partition], offsets[partition + 1]
         row = codes[begin:end]
@@ -48,10 +42,7 @@ def partition_texts(
         if template is None:
             template = templates[row] = _template(row, line)
         text = template.format(*copy_names[begin:end])
-        if has_more:
-            text = _with_more(text, _fields_before(found, partition), line, is_before=True)
-            text = _with_more(text, _fields_after(found, partition), line, is_before=False)
-        yield partition_name, text
+        yield partition_name, more.around(text, partition) if more.is_any else text
 
 
 def _template(codes: bytes, line: Callable[[Any], str]) -> str:
@@ -74,39 +65,48 @@ def _template(codes: bytes, line: Callable[[Any], str]) -> str:
     return f"{{{{{comma.join(fields)}}}}}"
 
 
-def _with_more(
-    text: str, fields: dict[str, Any], line: Callable[[Any], str], *, is_before: bool
-) -> str:
-    if not fields:
-        return text
-    more = line(fields)
-    if text == "{}":
-        return more
-    comma = line([0, 0])[2:-2]
-    first, second = (more, text) if is_before else (text, more)
-    return f"{first[:-1]}{comma}{second[1:]}"
+class _More:
+    """What is written of partitions before and after their copies."""
 
+    def __init__(self, found: PartitionMap, line: Callable[[Any], str]) -> None:
+        self._ranges = found.keys.ranges if isinstance(found.keys, RangeKeys) else None
+        self._sources = found.sources
+        self._sizes = None if found.sizes is None else found.sizes.tolist()
+        self._weights = None if found.weights is None else found.weights.tolist()
+        self._extra = found.extra
+        self._line = line
+        self._comma, self._colon = line([0, 0])[2:-2], line({"": 0})[3:-2]
+        kinds = (self._ranges, self._sizes, self._weights)
+        self.is_any = bool(self._sources or self._extra or any(kind is not None for kind in kinds))
 
-def _fields_before(found: PartitionMap, partition: int) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    source = found.sources.get(partition)
-    if isinstance(found.keys, RangeKeys):
-        keys = found.keys.ranges[partition]
-        source = keys.source if source is None else source
-        if not keys.is_spelled_by_name:
-            fields["start"] = _bound(keys.start)
+    def around(self, text: str, partition: int) -> str:
+        """Return the object `text` with the other fields of the partition in it."""
+        copies = [text[1:-1]] if text != "{}" else []
+        fields = [*self._before(partition), *copies, *self._after(partition)]
+        return f"{{{self._comma.join(fields)}}}"
+
+    def _before(self, partition: int) -> Iterator[str]:
+        source = self._sources.get(partition)
+        keys = None if self._ranges is None else self._ranges[partition]
+        if source is None and keys is not None:
+            source = keys.source
+        if source is not None:
+            yield self._field("source", source)
+        if keys is not None and not keys.is_spelled_by_name:
+            yield self._field("start", _bound(keys.start))
             if keys.end is not None:
-                fields["end"] = _bound(keys.end)
-    return fields if source is None else {"source": source, **fields}
+                yield self._field("end", _bound(keys.end))
 
+    def _after(self, partition: int) -> Iterator[str]:
+        if self._sizes is not None:
+            yield f'"size"{self._colon}{self._sizes[partition]}'
+        if self._weights is not None and self._weights[partition] != 1:
+            yield self._field("weight", self._weights[partition])
+        for name, value in self._extra.get(partition, {}).items():
+            yield self._field(name, value)
 
-def _fields_after(found: PartitionMap, partition: int) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    if found.sizes is not None:
-        fields["size"] = int(found.sizes[partition])
-    if found.weights is not None and found.weights[partition] != 1:
-        fields["weight"] = float(found.weights[partition])
-    return fields | dict(found.extra.get(partition, {}))
+    def _field(self, name: str, value: Any) -> str:
+        return f"{self._line(name)}{self._colon}{self._line(value)}"
 
 
 def _bound(key: bytes) -> Any:

@@ -110,6 +110,12 @@ class Partition:
     has_bounds: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def has_details(self) -> bool:
+        """Whether it says more than the codes of its copies."""
+        stated = (self.source, self.size, self.weight)
+        return self.has_bounds or bool(self.extra) or any(item is not None for item in stated)
+
     def key_range(self, partition_name: str) -> KeyRange:
         """Return the keys of this partition; MapError if the name does not say it."""
         if self.has_bounds:
@@ -244,7 +250,7 @@ def read_rows(tree: Any, place: Place, nodes: KnownNodes, *, has_ranges: bool) -
         counts[row + 1] = len(found.codes)
         copy_nodes.extend(found.codes)
         copy_codes.extend(found.codes.values())
-        if len(fields) > len(fields.keys() & COPY_FIELDS.keys()):
+        if found.has_details:
             details[row] = found
     rows = Rows(
         read_names=lambda: list(partitions),

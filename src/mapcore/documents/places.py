@@ -22,31 +22,40 @@ _SHOWN_CHARACTERS: Final = 60
 class Place:
     """A place in a document; the document itself is `Place()`."""
 
-    __slots__ = ("_parent", "_step")
+    __slots__ = ("_is_quoted", "_parent", "_step")
 
-    def __init__(self, parent: Place | None = None, step: str = "") -> None:
+    def __init__(
+        self, parent: Place | None = None, step: str | int = "", is_quoted: bool = False
+    ) -> None:
         self._parent = parent
         self._step = step
+        self._is_quoted = is_quoted
 
     def field(self, name: str) -> Place:
         """Return the place of a field of this object."""
-        return Place(self, f".{name}" if _BARE.match(name) else f".{_quoted(name)}")
+        return Place(self, name)
 
     def entry(self, name: str) -> Place:
         """Return the place of a node, partition or map by its name."""
-        return Place(self, f".{_quoted(name)}")
+        return Place(self, name, True)
 
     def item(self, number: int) -> Place:
         """Return the place of an item of this list."""
-        return Place(self, f"[{number}]")
+        return Place(self, number)
 
     def __str__(self) -> str:
         steps: list[str] = []
-        place: Place | None = self
-        while place is not None:
-            steps.append(place._step)
+        place = self
+        while place._parent is not None:
+            steps.append(place._step_text())
             place = place._parent
         return "".join(reversed(steps)).removeprefix(".")
+
+    def _step_text(self) -> str:
+        if isinstance(self._step, int):
+            return f"[{self._step}]"
+        is_bare = not self._is_quoted and _BARE.match(self._step)
+        return f".{self._step if is_bare else _quoted(self._step)}"
 
 
 def _quoted(name: str) -> str:

@@ -41,6 +41,9 @@ StructType = TypeVar("StructType", bound=msgspec.Struct)
 Reader: TypeAlias = Callable[[Any, Place], Value]
 
 INTEGER_MAX: Final = 2**63 - 1
+KEPT_DEPTH_MAX: Final = 100
+"""How deep values that mapcore does not know may be nested."""
+
 _MAX: Final = sys.float_info.max
 
 
@@ -155,14 +158,16 @@ def unknown_fields(tree: Mapping[str, Any], known: Collection[str], place: Place
     return extra
 
 
-def check_kept(value: Any, place: Place) -> None:
+def check_kept(value: Any, place: Place, depth: int = 0) -> None:
     """Check that a tree which is kept as it is can be written back."""
+    if depth > KEPT_DEPTH_MAX:
+        fail(place, f"a value nested more than {KEPT_DEPTH_MAX} deep", "one of moderate depth")
     if isinstance(value, dict):
         for key, item in members(value, place).items():
-            check_kept(item, place.field(key))
+            check_kept(item, place.field(key), depth + 1)
     elif isinstance(value, list):
         for i, item in enumerate(value):
-            check_kept(item, place.item(i))
+            check_kept(item, place.item(i), depth + 1)
     elif isinstance(value, float) and not math.isfinite(value):
         fail(place, describe(value), "a finite number")
 
