@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from mapcore.errors import MapcoreError as MapcoreError
     from mapcore.errors import NoCopy as NoCopy
     from mapcore.errors import NoMaster as NoMaster
+    from mapcore.errors import WireError as WireError
     from mapcore.health import ClusterHealth as ClusterHealth
     from mapcore.health import cluster_health as cluster_health
     from mapcore.health import map_health as map_health
@@ -95,6 +96,7 @@ _HOMES = {
     "Version": "maps",
     "VersionWindow": "history",
     "TransitionReport": "transitions",
+    "WireError": "errors",
     "cluster_health": "health",
     "diff": "differences",
     "dumps": "documents",

@@ -21,6 +21,7 @@ __all__ = [
     "StepRefused",
     "TransitionError",
     "VersionWindowError",
+    "WireError",
 ]
 
 
@@ -172,3 +173,7 @@ class StepRefused(MapcoreError):  # noqa: N818 - the condition is the name
 
     def __str__(self) -> str:
         return f"step {self.step}: found {self.found}, expected {self.expected}"
+
+
+class WireError(MapcoreError, ValueError):
+    """Bytes that are no snapshot or delta, or a damaged one."""
