@@ -167,10 +167,11 @@ def placement_problem(start: Start, asked: Asked) -> PlacementProblem:
         lower, upper = share_bounds(total, table.weights, table.weight_numbers, taking, partitions)
         return PlacementProblem(start.held, counts, taking, lower, upper, levels)
 
-    # What a node in maintenance holds stays there, and nothing is added to it.
-    pinned = np.where((start.held >= 0) & resting[start.held], start.held, np.int32(-1))
-    pinned_counts = np.count_nonzero(pinned >= 0, axis=1)
-    counts = np.maximum(counts, pinned_counts).astype(np.int32)
+    # What a node in maintenance holds stays there, up to the count, and nothing is added to it.
+    is_pinned = (start.held >= 0) & resting[start.held]
+    is_pinned &= np.cumsum(is_pinned, axis=1) <= asked.copies
+    pinned = np.where(is_pinned, start.held, np.int32(-1))
+    pinned_counts = np.count_nonzero(is_pinned, axis=1)
     kept = np.bincount(pinned[pinned >= 0], minlength=len(table))
     room = np.count_nonzero(taking) + pinned_counts
     total = int(np.minimum(counts, room).sum())
