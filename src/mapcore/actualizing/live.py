@@ -76,6 +76,7 @@ class LiveMap:
         if epochs is not None:
             self._epochs[:] = epochs
         self._reserved: dict[tuple[int, int], str] = {}
+        self._resizing: str | None = None
         self.in_flight: dict[str, Underway] = {}
         self.dead_since: dict[tuple[str, str], float] = dict(dead_since or {})
 
@@ -162,9 +163,8 @@ class LiveMap:
         step.check()
         if step.id in self.in_flight:
             raise StepRefused(step.id, "the step is under way", "a step that has not started")
-        resizing = next((e.step.id for e in self.in_flight.values() if e.step.num_partitions), None)
-        if resizing is not None or (step.num_partitions is not None and self.in_flight):
-            other = resizing or next(iter(self.in_flight))
+        if self._resizing is not None or (step.num_partitions is not None and self.in_flight):
+            other = self._resizing or next(iter(self.in_flight))
             raise StepRefused(step.id, f"step {other} under way", "none")
         self._check_version(step)
         if step.num_partitions is not None:
@@ -181,6 +181,8 @@ class LiveMap:
         self._swap(cells, step.on_start, now)
         self._reserved.update(dict.fromkeys(taken, step.id))
         self.in_flight[step.id] = Underway(step, now)
+        if step.num_partitions is not None:
+            self._resizing = step.id
 
     def complete(self, step_id: str, now: float = 0.0) -> None:
         """Commit a step that is under way: all its changes at once.
@@ -384,6 +386,8 @@ class LiveMap:
 
     def _release(self, step_id: str) -> None:
         step = self.in_flight.pop(step_id).step
+        if step_id == self._resizing:
+            self._resizing = None
         if step.kind not in _PAUSE_KINDS:
             for cell in self._taken(step, self._cells(step, step.on_complete)):
                 self._reserved.pop(cell, None)
