@@ -194,6 +194,27 @@ def test_what_interrupt_raises_ends_the_search() -> None:
         assign_roles(random_problem(0), interrupt=stop)
 
 
+def test_hopeless_balance_takes_little_work() -> None:
+    rng = np.random.default_rng(3)
+    partitions, node_count = 15_000, 30
+    others = np.argsort(rng.random((partitions, 9)), axis=1)[:, :2] + 1
+    placed = np.hstack([np.zeros((partitions, 1), np.int64), others]).astype(np.int32)
+    given = RolesProblem(
+        placed=placed,
+        current_masters=placed[:, :1].copy(),
+        master_counts=np.ones(partitions, np.int32),
+        may_lead=np.ones(node_count, np.bool_),
+        lower=np.full(node_count, partitions // node_count, np.int64),
+        upper=np.full(node_count, partitions // node_count, np.int64),
+    )
+    asked = []
+    roles = assign_roles(given, interrupt=lambda: asked.append(1))
+    # It is asked once at the start, and then after every million steps.
+    assert len(asked) <= 4
+    assert roles.imbalance == 10 * 1000**2 + 20 * 500**2
+    assert check_roles(given, roles).is_optimal
+
+
 def test_damaged_choices_are_never_called_optimal() -> None:
     unnoticed = 0
     for seed in range(300):

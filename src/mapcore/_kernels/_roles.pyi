@@ -20,3 +20,12 @@ def solve_roles(
     prices: NDArray[np.int64],
     interrupt: Callable[[], object] | None,
 ) -> tuple[int, int]: ...
+def measure_scatter(
+    placed: NDArray[np.int32],
+    is_master: NDArray[np.uint8],
+    may_lead: NDArray[np.uint8],
+    widths: NDArray[np.int32],
+    increases: NDArray[np.int32],
+    lost: NDArray[np.int32],
+    interrupt: Callable[[], object] | None,
+) -> None: ...

@@ -1,6 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 # distutils: language = c++
-"""Which copies of each partition are masters: the wrapper of the engine in roles/*.hpp."""
+"""Which copies of each partition are masters: the wrapper of the engine in roles/*.hpp.
+
+And how masters fall on other nodes when one fails.
+"""
 
 from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint8_t
@@ -38,6 +41,25 @@ cdef extern from "roles/solve.hpp" namespace "mapcore::roles" nogil:
     cbool solve(
         const Given &, const Shares &, size_t, size_t, const Scale &, Answer &,
         cbool (*)(void *) noexcept nogil, void *
+    ) except +
+
+
+cdef extern from "roles/failover.hpp" namespace "mapcore::roles" nogil:
+    cdef struct Copies:
+        const int32_t *placed
+        const uint8_t *is_master
+        const uint8_t *may_lead
+        size_t row_count
+        size_t width
+        int32_t node_count
+
+    cdef struct Falls:
+        int32_t *widths
+        int32_t *increases
+        int32_t *lost
+
+    cbool measure_falls(
+        const Copies &, Falls &, cbool (*)(void *) noexcept nogil, void *
     ) except +
 
 
@@ -127,3 +149,37 @@ def solve_roles(
     if not is_whole:
         raise watch.raised
     return answer.missing, answer.role_changes
+
+
+def measure_scatter(
+    const int32_t[:, ::1] placed,
+    const uint8_t[:, ::1] is_master,
+    const uint8_t[::1] may_lead,
+    int32_t[::1] widths,
+    int32_t[::1] increases,
+    int32_t[::1] lost,
+    interrupt,
+):
+    """For each node, write what its failure would mean: see `mapcore.planning.scatter.Scatter`.
+
+    The outputs are zeros when this is called.
+    """
+    cdef Copies copies
+    cdef Falls falls
+    cdef _Watch watch = _Watch(interrupt)
+    cdef cbool is_whole
+    if placed.shape[0] == 0 or placed.shape[1] == 0 or may_lead.shape[0] == 0:
+        return
+    copies.placed = &placed[0, 0]
+    copies.is_master = &is_master[0, 0]
+    copies.may_lead = &may_lead[0]
+    copies.row_count = placed.shape[0]
+    copies.width = placed.shape[1]
+    copies.node_count = <int32_t>may_lead.shape[0]
+    falls.widths = &widths[0]
+    falls.increases = &increases[0]
+    falls.lost = &lost[0]
+    with nogil:
+        is_whole = measure_falls(copies, falls, _may_go_on, <void *>watch)
+    if not is_whole:
+        raise watch.raised

@@ -24,6 +24,7 @@ from mapcore.planning.placement import PlacementProblem
 from mapcore.planning.problem import Asked, Start
 from mapcore.planning.reasons import list_drops, list_moves, list_role_changes
 from mapcore.planning.roles import Roles, RolesProblem
+from mapcore.planning.scatter import Scatter, measure_scatter
 from mapcore.states import Placement
 
 if TYPE_CHECKING:
@@ -130,6 +131,12 @@ class Plan:
         """The bytes that the moves stream; None where the sizes of partitions are not known."""
         sizes = self.current.sizes
         return None if sizes is None else int(sizes[self.moves.partitions].sum())
+
+    @cached_property
+    def scatter(self) -> Scatter:
+        """How the masters of each node fall on the others if it fails, once the target is there."""
+        problem = self.work.roles_problem
+        return measure_scatter(problem.placed, self.work.roles.is_master, problem.may_lead)
 
     @cached_property
     def balance(self) -> Balance:

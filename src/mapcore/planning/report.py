@@ -36,6 +36,7 @@ def write_report(plan: Plan) -> str:
             plan, "masters a node", plan.loads_before(*_MASTERS), plan.loads_after(*_MASTERS)
         ),
         _spread(plan),
+        _scatter(plan),
         str(plan.certificate).splitlines(),
         _busiest(plan),
         _warnings(plan),
@@ -73,6 +74,14 @@ def report_document(plan: Plan) -> dict[str, Any]:
             {"level": level, "excessBefore": before, "excessAfter": after}
             for level, before, after in _excesses(plan)
         ],
+        "scatter": {
+            "worstIncrease": plan.scatter.worst_increase,
+            "worstNode": None
+            if plan.scatter.worst_node is None
+            else names[plan.scatter.worst_node],
+            "leastWidth": plan.scatter.least_width,
+            "mastersWithoutHeir": int(plan.scatter.lost.sum()),
+        },
         "traffic": {
             names[node]: {"in": int(moved_in[node]), "out": int(moved_out[node])}
             for node in busy.tolist()
@@ -145,6 +154,20 @@ def _histogram(
 def _spread(plan: Plan) -> Iterator[str]:
     for level, before, after in _excesses(plan):
         yield f"spread by {level}: {before:,} copies above the even share before, {after:,} after"
+
+
+def _scatter(plan: Plan) -> Iterator[str]:
+    scatter = plan.scatter
+    if scatter.worst_node is None or not scatter.widths.any():
+        return
+    yield (
+        f"if {plan.target.nodes[scatter.worst_node]} failed, another node would lead "
+        f"{scatter.worst_increase:,} partitions more, which is the worst of all single failures"
+    )
+    yield f"the masters of a node can pass to {scatter.least_width:,} other nodes at the least"
+    alone = int(scatter.lost.sum())
+    if alone:
+        yield f"{alone:,} masters could pass to no other node"
 
 
 def _busiest(plan: Plan) -> Iterator[str]:
