@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from mapcore.actualizing.failover import failover as failover
     from mapcore.actualizing.live import LiveMap as LiveMap
     from mapcore.actualizing.next_steps import next_steps as next_steps
+    from mapcore.actualizing.schedule import Schedule as Schedule
+    from mapcore.actualizing.schedule import schedule as schedule
     from mapcore.actualizing.steps import Step as Step
+    from mapcore.actualizing.verify import Verification as Verification
+    from mapcore.actualizing.verify import verify as verify
     from mapcore.cluster import Cluster as Cluster
     from mapcore.cluster import Health as Health
     from mapcore.cluster import Node as Node
@@ -92,7 +96,9 @@ _HOMES = {
     "Running": "states",
     "SAFE": "states",
     "Settings": "cluster",
+    "Schedule": "actualizing.schedule",
     "Step": "actualizing.steps",
+    "Verification": "actualizing.verify",
     "Version": "maps",
     "VersionWindow": "history",
     "TransitionReport": "transitions",
@@ -107,6 +113,8 @@ _HOMES = {
     "merge": "planning.ranges",
     "next_hop": "states",
     "next_steps": "actualizing.next_steps",
+    "schedule": "actualizing.schedule",
+    "verify": "actualizing.verify",
     "plan": "planning.planner",
     "plan_ranges": "planning.ranges",
     "problems": "documents",

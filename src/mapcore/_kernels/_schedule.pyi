@@ -53,3 +53,13 @@ def schedule_times(
     choice: NDArray[np.int64],
 ) -> float: ...
 def components(moves: GivenMoves, limits: GivenLimits, label: NDArray[np.int32]) -> None: ...
+def spread_takeovers(
+    ready: NDArray[np.float64],
+    leader: NDArray[np.int32],
+    heir: NDArray[np.int32],
+    is_urgent: NDArray[np.uint8],
+    masters: NDArray[np.int32],
+    goals: NDArray[np.int32],
+    when: NDArray[np.float64],
+    rank: NDArray[np.int32],
+) -> None: ...

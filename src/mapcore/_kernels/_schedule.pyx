@@ -56,6 +56,18 @@ cdef extern from "schedule/engine.hpp" namespace "mapcore::schedule" nogil:
         double &, cbool (*)(void *) noexcept nogil, void *
     ) except +
 
+    cdef struct Takeovers:
+        int32_t count
+        const double *ready
+        const int32_t *leader
+        const int32_t *heir
+        const uint8_t *is_urgent
+
+    cbool order_takeovers(
+        const Takeovers &, int32_t, int32_t *, const int32_t *, double *, int32_t *,
+        cbool (*)(void *) noexcept nogil, void *
+    ) except +
+
     cbool find_rounds(
         const Moves &, const Limits &, int32_t, int32_t, int64_t, Answer &,
         cbool (*)(void *) noexcept nogil, void *
@@ -241,3 +253,38 @@ def components(GivenMoves moves, GivenLimits limits, int32_t[::1] label):
     if label.shape[0] > 0:
         with nogil:
             label_components(moves.moves, limits.limits, &label[0])
+
+
+def spread_takeovers(
+    const double[::1] ready,
+    const int32_t[::1] leader,
+    const int32_t[::1] heir,
+    const uint8_t[::1] is_urgent,
+    int32_t[::1] masters,
+    const int32_t[::1] goals,
+    double[::1] when,
+    int32_t[::1] rank,
+):
+    """Write when each takeover goes, and its rank among all.
+
+    `ready` is when its heir is in sync; `masters` of each node are counted on; `goals` are how many
+    each node shall have.
+    """
+    cdef _Watch watch = _Watch()
+    cdef Takeovers takeovers
+    cdef cbool is_whole
+    cdef int32_t node_count = <int32_t>masters.shape[0]
+    if ready.shape[0] == 0:
+        return
+    takeovers.count = <int32_t>ready.shape[0]
+    takeovers.ready = &ready[0]
+    takeovers.leader = &leader[0]
+    takeovers.heir = &heir[0]
+    takeovers.is_urgent = &is_urgent[0]
+    with nogil:
+        is_whole = order_takeovers(
+            takeovers, node_count, &masters[0], &goals[0], &when[0], &rank[0],
+            _may_go_on, <void *>watch
+        )
+    if not is_whole:
+        raise watch.raised

@@ -44,4 +44,12 @@ bool find_times(const Moves &moves, const Limits &limits, const Durations &durat
     });
 }
 
+bool order_takeovers(const Takeovers &takeovers, Index node_count, Index *masters,
+                     const Index *goals, double *when, Index *rank, Clock::Ask may_go_on,
+                     void *context) {
+    return unless_interrupted(may_go_on, context, [&](Clock &clock) {
+        TakeoverOrder(takeovers, node_count, masters, goals, when, rank, clock).run();
+    });
+}
+
 }  // namespace mapcore::schedule

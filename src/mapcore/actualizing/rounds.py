@@ -24,7 +24,7 @@ from mapcore._kernels import _schedule
 from mapcore.actualizing.bound import ANY_SOURCE, Reason, least_rounds, source_reason
 from mapcore.actualizing.moves import UNLIMITED, Moves, StreamLimits
 
-__all__ = ["Rounds", "find_rounds"]
+__all__ = ["Rounds", "find_rounds", "has_siblings", "with_filled_copies"]
 
 _LEAST_WORK: Final = 300_000
 _WORK_PER_MOVE: Final = 3
@@ -75,12 +75,12 @@ def find_rounds(moves: Moves, limits: StreamLimits, *, effort: float = 1.0) -> R
     reasons = least_rounds(moves, limits)
     found = _solve(moves, limits, reasons, effort)
     settled = max((reason.rounds for reason in reasons if reason.kind in ANY_SOURCE), default=0)
-    if found.rounds == settled or not _has_siblings(moves):
+    if found.rounds == settled or not has_siblings(moves):
         return found
     # The sources may be what binds: copies that are filled first help there.
-    bound, relaxed_reasons = _bound_with_filled_copies(moves, limits)
+    bound, relaxed_reasons = _boundwith_filled_copies(moves, limits)
     if bound < found.rounds:
-        wider = _with_filled_copies(moves, "others")
+        wider = with_filled_copies(moves, "others")
         for helped in (
             _by_list(wider, limits, relaxed_reasons),
             _solve(wider, limits, relaxed_reasons, effort, most=found.rounds),
@@ -140,10 +140,10 @@ def _by_list(moves: Moves, limits: StreamLimits, reasons: list[Reason]) -> Round
     )
 
 
-def _bound_with_filled_copies(moves: Moves, limits: StreamLimits) -> tuple[int, list[Reason]]:
-    reasons = least_rounds(_with_filled_copies(moves, "any"), limits)
+def _boundwith_filled_copies(moves: Moves, limits: StreamLimits) -> tuple[int, list[Reason]]:
+    reasons = least_rounds(with_filled_copies(moves, "any"), limits)
     least = reasons[0].rounds
-    relaxed = _with_filled_copies(moves, "any but the first")
+    relaxed = with_filled_copies(moves, "any but the first")
     proof = np.zeros(len(limits.node_of_volume), dtype=np.uint8)
     bound = _schedule.least_rounds_of_sources(relaxed.given(), limits.given(), least, proof)
     if bound > least:
@@ -157,21 +157,26 @@ def _strongest(reasons: list[Reason]) -> tuple[Reason, ...]:
     return tuple(sorted(reasons, key=lambda reason: -reason.rounds))
 
 
-def _has_siblings(moves: Moves) -> bool:
+def has_siblings(moves: Moves) -> bool:
+    """Whether any partition has more than one move."""
     return bool(np.bincount(moves.partitions).max(initial=0) > 1)
 
 
-def _with_filled_copies(
-    moves: Moves, which: Literal["others", "any", "any but the first"]
+def with_filled_copies(
+    moves: Moves,
+    which: Literal["others", "any", "any but the first"],
+    order_by: NDArray[np.float64] | None = None,
 ) -> Moves:
     """Let copies that are filled in this run serve as sources.
 
     With all others of its partition, a schedule can be made, as a copy must be filled before it
     serves. The other two are for bounds: no schedule does better than if every copy could be
     filled from all new ones of its partition, itself included; nor than if all but one could, as
-    at least one comes from a live copy, and to the sources it is all the same which.
+    at least one comes from a live copy, and to the sources it is all the same which. The first is
+    the one with the least of `order_by`.
     """
-    order = np.argsort(moves.partitions, kind="stable").astype(np.int32)
+    keys = (moves.partitions,) if order_by is None else (order_by, moves.partitions)
+    order = np.lexsort(keys).astype(np.int32)
     sizes = np.bincount(moves.partitions, minlength=moves.partition_count)
     first = np.cumsum(sizes) - sizes
     of_order = moves.partitions[order]

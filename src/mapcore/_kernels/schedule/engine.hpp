@@ -3,6 +3,7 @@
 
 #include "interrupt.hpp"
 #include "moves.hpp"
+#include "takeovers.hpp"
 
 namespace mapcore::schedule {
 
@@ -33,5 +34,10 @@ struct Durations {
 bool find_times(const Moves &moves, const Limits &limits, const Durations &durations, int variant,
                 double *start, double *finish, Wide *choice, double &end, Clock::Ask may_go_on,
                 void *context);
+
+// When takeovers go and in which order; `masters` of each node are counted on from those now.
+bool order_takeovers(const Takeovers &takeovers, Index node_count, Index *masters,
+                     const Index *goals, double *when, Index *rank, Clock::Ask may_go_on,
+                     void *context);
 
 }  // namespace mapcore::schedule

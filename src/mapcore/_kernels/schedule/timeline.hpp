@@ -27,6 +27,7 @@ public:
           limits_(limits),
           durations_(durations),
           variant_(variant),
+          look_at_(std::clamp(4000000 / std::max(1, moves.count), LOOK_AT_LEAST, LOOK_AT_MOST)),
           clock_(clock),
           siblings_(moves.partition, moves.count, moves.partition_count),
           state_(moves.count, WAITING),
@@ -71,8 +72,9 @@ public:
 private:
     enum State : std::uint8_t { WAITING, RUNNING, DONE };
     static constexpr Index MANY = 1 << 30;
-    static constexpr Index LOOK_AT = 24;   // streams of a node that are weighed
-    static constexpr Index PASS_OVER = 200;  // that cannot start, before giving up on a node
+    static constexpr Index LOOK_AT_MOST = 24;   // streams of a node that are weighed
+    static constexpr Index LOOK_AT_LEAST = 4;   // where there are very many
+    static constexpr Index PASS_OVER = 100;  // that cannot start, before giving up on a node
 
     static constexpr double URGENT = 1e-9;
 
@@ -180,7 +182,7 @@ private:
                 is_refused = true;
                 continue;
             }
-            const double waiting = load_out_[node] / limits_.out[node];
+            const double waiting = pressure_out(node);
             if (best == NONE || waiting < least) {
                 best = place;
                 least = waiting;
@@ -226,7 +228,7 @@ private:
         Index weighed = 0, passed = 0, gone = 0;
         std::size_t i = ring.next < ring.moves.size() ? ring.next : 0;
         for (std::size_t left = ring.moves.size(); left > 0; left--) {
-            if (weighed >= LOOK_AT || passed >= PASS_OVER) break;
+            if (weighed >= look_at_ || passed >= PASS_OVER) break;
             if (i >= ring.moves.size()) i = 0;
             const Index move = ring.moves[i];
             if (state_[move] != WAITING) {
@@ -326,6 +328,7 @@ private:
     const Limits &limits_;
     const Durations &durations_;
     const int variant_;
+    const Index look_at_;
     Clock &clock_;
     const Groups siblings_;
     std::vector<std::uint8_t> state_;

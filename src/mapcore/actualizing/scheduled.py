@@ -1,0 +1,206 @@
+"""The steps of a schedule as values, made from its rows when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any, Final, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore.actualizing.change import Change
+from mapcore.actualizing.moves import StreamLimits
+from mapcore.actualizing.sequence import ROW, Phase, dependencies
+from mapcore.actualizing.steps import End, Kind, Step
+from mapcore.actualizing.streams import volumes_of
+from mapcore.states import Placement
+
+__all__ = ["StepList"]
+
+_LABELS: Final = tuple(placement.label for placement in Placement)
+_CHUNK_ROWS: Final = 4096
+
+
+class StepList(Sequence[Step]):
+    """Steps in an order in which they may run; one takes microseconds to make.
+
+    What a step waits for, and its number within its partition, is worked out for all steps of a
+    partition at once, when the first of them is asked for.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        change: Change,
+        limits: StreamLimits,
+        rows: NDArray[Any],
+        *,
+        is_timed: bool,
+    ) -> None:
+        self._name = name
+        self._change = change
+        self._limits = limits
+        self._rows = rows
+        self._is_timed = is_timed
+        self._after: dict[int, list[tuple[int, ...]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, position: int) -> Step: ...
+    @overload
+    def __getitem__(self, position: slice) -> Sequence[Step]: ...
+    def __getitem__(self, position: int | slice) -> Step | Sequence[Step]:
+        if isinstance(position, slice):
+            return [self[number] for number in range(*position.indices(len(self)))]
+        number = range(len(self))[position]
+        return self._step(int(self._number[number]), self._rows[number].item())
+
+    def __iter__(self) -> Iterator[Step]:
+        for begin in range(0, len(self), _CHUNK_ROWS):
+            chunk = slice(begin, begin + _CHUNK_ROWS)
+            numbers, rows = self._number[chunk].tolist(), self._rows[chunk].tolist()
+            yield from map(self._step, numbers, rows)
+
+    @cached_property
+    def _order(self) -> NDArray[np.int64]:
+        """The steps sorted by partition."""
+        return np.argsort(self._rows["partition"], kind="stable")
+
+    @cached_property
+    def _first(self) -> NDArray[np.int64]:
+        """Where the steps of each partition begin in `_order`."""
+        counts = np.bincount(
+            self._rows["partition"], minlength=self._change.current.partition_count
+        )
+        return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+
+    @cached_property
+    def _number(self) -> NDArray[np.int64]:
+        """The place of each step among those of its partition, from 0."""
+        numbers = np.empty(len(self), dtype=np.int64)
+        partitions = self._rows["partition"][self._order]
+        numbers[self._order] = np.arange(len(self)) - self._first[partitions]
+        return numbers
+
+    def _waits_for(self, partition: int, number: int) -> tuple[int, ...]:
+        if partition not in self._after:
+            chosen = self._order[self._first[partition] : self._first[partition + 1]]
+            found = dependencies(self._rows[chosen].tolist())
+            self._after[partition] = [tuple(after) for after in found]
+        return self._after[partition][number]
+
+    def _step(self, number: int, row: tuple[Any, ...]) -> Step:
+        entry = dict(zip(_FIELDS, row, strict=True))
+        partition = self._change.current.keys.name(entry["partition"])
+        stem = f"{self._name}/{partition}/"
+        common: dict[str, Any] = {
+            "id": f"{stem}{number + 1}",
+            "map": self._name,
+            "partition": partition,
+            "depends_on": tuple(
+                f"{stem}{earlier + 1}" for earlier in self._waits_for(entry["partition"], number)
+            ),
+            "reason": self._reason(entry),
+        }
+        if not self._is_timed:
+            common["round"] = int(entry["start"]) + 1
+        if entry["phase"] == Phase.STREAM:
+            return self._stream(entry, common)
+        names = self._change.view.index.names
+        before, after = _LABELS[entry["before"]], _LABELS[entry["after"]]
+        if entry["other"] >= 0:
+            return Step(
+                kind=Kind.TAKEOVER,
+                source=End(
+                    node=names[entry["other"]],
+                    before=_LABELS[entry["other_before"]],
+                    after=_LABELS[entry["other_after"]],
+                ),
+                target=End(node=names[entry["node"]], before=before, after=after),
+                block=("write",),
+                **common,
+            )
+        return Step(
+            kind=Kind.TRANSITION, node=names[entry["node"]], before=before, after=after, **common
+        )
+
+    def _stream(self, entry: dict[str, Any], common: dict[str, Any]) -> Step:
+        change = self._change
+        names, sizes = change.view.index.names, change.current.sizes
+        source_volume, target_volume = self._volume_labels
+        label = _LABELS[entry["other_before"]]
+        return Step(
+            kind=Kind.STREAM,
+            size_bytes=None if sizes is None else int(sizes[entry["partition"]]),
+            source=End(
+                node=names[entry["other"]],
+                before=label,
+                after=label,
+                volume=source_volume[entry["move"]],
+            ),
+            target=End(
+                node=names[entry["node"]],
+                before=_LABELS[entry["before"]],
+                after=_LABELS[entry["after"]],
+                volume=target_volume[entry["move"]],
+            ),
+            block=(),
+            **common,
+        )
+
+    @cached_property
+    def _volume_labels(self) -> tuple[list[str | None], list[str | None]]:
+        """The volumes of source and target of each move."""
+        streams = self._rows[self._rows["phase"] == Phase.STREAM]
+        streams = streams[np.argsort(streams["move"], kind="stable")]
+        labels: list[str | None] = [*self._change.view.volumes.labels]
+        known = len(labels)
+        found = []
+        for column, held in (("other", self._change.current), ("node", self._change.target)):
+            volumes = volumes_of(self._change, held, streams["partition"], streams[column])
+            found.append([labels[v] if v < known else None for v in volumes.tolist()])
+        return found[0], found[1]
+
+    @cached_property
+    def _cause(self) -> NDArray[np.int32]:
+        """For each partition a node that gives up its copies or leads no more; -1 for none."""
+        change = self._change
+        cause = np.full(change.current.partition_count, -1, dtype=np.int32)
+        flags = change.view.flags
+        for partitions, nodes in (
+            (change.rescues.partitions, change.rescues.leaders),
+            (change.cells.partitions, change.cells.nodes),
+        ):
+            losing = nodes >= 0
+            if nodes is change.cells.nodes:
+                losing &= change.cells.after < change.cells.before
+            losing &= flags[np.maximum(nodes, 0)] != 0
+            cause[partitions[losing]] = nodes[losing]
+        return cause
+
+    def _reason(self, entry: dict[str, Any]) -> str:
+        change, phase = self._change, entry["phase"]
+        describe = change.view.describe
+        if phase == Phase.SETTLE:
+            return "no takeover is under way"
+        if phase == Phase.RESCUE:
+            return describe(entry["other"]) if entry["other"] >= 0 else "no master"
+        if phase == Phase.FOUND or (phase == Phase.CREATE and change.is_new[entry["partition"]]):
+            return "first copy"
+        if phase in (Phase.DROP, Phase.DEMOTE):
+            return describe(entry["node"]) or "not in the target"
+        if phase == Phase.COLLECT:
+            return describe(entry["node"]) or "dead copy"
+        cause = int(self._cause[entry["partition"]])
+        if cause >= 0 and describe(cause):
+            return describe(cause)
+        if entry["urgent"]:
+            in_sync, asked = change.in_sync[entry["partition"]], change.asked[entry["partition"]]
+            return f"{in_sync} of {asked} copies in sync"
+        return "balance"
+
+
+_FIELDS: Final = ROW.names or ()

@@ -1,0 +1,348 @@
+"""All steps of a change in an order in which they may run, as an array.
+
+Once it is known when each stream runs, everything else follows: a copy is created when its stream
+starts; a takeover goes when its heir is in sync and no node gets more masters than at its present
+peak (`_kernels/schedule/takeovers.hpp`); a copy is given up when all new copies of its partition
+are in sync and nothing needs it any more, and then collected. Times are rounds from 0, or seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore._kernels import _schedule
+from mapcore.actualizing.change import Cells, Change
+from mapcore.actualizing.moves import Moves
+from mapcore.actualizing.proposals import NodeFlag
+from mapcore.states import Placement
+
+__all__ = ["ROW", "Phase", "StreamTimes", "dependencies", "sequence_of"]
+
+
+class Phase(IntEnum):
+    """What a step is for; steps of one moment run in this order."""
+
+    SETTLE = 0
+    RESCUE = 1
+    CREATE = 2
+    FOUND = 3
+    PROMOTE = 4
+    TAKEOVER = 5
+    DEMOTE = 6
+    DROP = 7
+    COLLECT = 8
+    STREAM = 9
+
+
+ROW: Final = np.dtype(
+    [
+        ("partition", "i8"),
+        ("node", "i4"),
+        ("other", "i4"),
+        ("phase", "u1"),
+        ("before", "u1"),
+        ("after", "u1"),
+        ("other_before", "u1"),
+        ("other_after", "u1"),
+        ("urgent", "u1"),
+        ("rank", "i4"),
+        ("move", "i4"),
+        ("start", "f8"),
+        ("finish", "f8"),
+    ]
+)
+"""A step: `other` is the source of a stream, or the leader that a takeover ends; -1 for none."""
+
+_SINGLE: Final = (Phase.DEMOTE, Phase.DROP, Phase.COLLECT)
+
+
+class StreamTimes(NamedTuple):
+    """When each move runs and where it comes from: float64 starts and finishes, int32 nodes."""
+
+    starts: NDArray[np.float64]
+    finishes: NDArray[np.float64]
+    sources: NDArray[np.int32]
+
+
+def sequence_of(
+    change: Change, moves: Moves, times: StreamTimes, *, whole_partitions: bool = False
+) -> NDArray[Any]:
+    """Return the steps of a change as rows, in an order in which they may run.
+
+    Args:
+        change: what is to happen.
+        moves: the copies that streams fill.
+        times: of the moves.
+        whole_partitions: whether roles change when all copies of a partition are in sync, not only
+            the one that rises: so that no stream of the partition runs meanwhile.
+    """
+    return _Sequence(change, moves, times, whole_partitions).rows()
+
+
+class _Sequence:
+    def __init__(
+        self, change: Change, moves: Moves, times: StreamTimes, whole_partitions: bool
+    ) -> None:
+        self.change = change
+        self.moves = moves
+        self.times = times
+        self.width = len(change.view)
+        self.filled = np.zeros(change.partition_count)
+        np.maximum.at(self.filled, moves.partitions, times.finishes)
+        rises = self.filled[moves.partitions] if whole_partitions else times.finishes
+        self.filled_cells = _CellTimes(
+            moves.partitions.astype(np.int64) * self.width + moves.targets, rises
+        )
+        self.handed, self.handover_rank = self._handovers()
+        self.led_from = np.zeros(change.partition_count)
+        self.led_from[change.takeovers.partitions] = self.handed
+
+    def rows(self) -> NDArray[Any]:
+        parts = [
+            *self._at_once(),
+            *self._founded(),
+            self._streams(),
+            self._creations(),
+            self._takeovers(),
+            self._promotions(),
+            *self._farewells(),
+        ]
+        rows = np.concatenate(parts)
+        order = np.lexsort(
+            (rows["partition"], rows["rank"], 1 - rows["urgent"], rows["phase"], rows["start"])
+        )
+        return rows[order]
+
+    def _handovers(self) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+        change, planned = self.change, self.change.takeovers
+        ready = self.filled_cells.of(planned.partitions * self.width + planned.heirs)
+        leaders = change.leaders_after_rescue
+        masters, goals = (
+            np.bincount(nodes[nodes >= 0], minlength=self.width).astype(np.int32)
+            for nodes in (leaders, change.goals)
+        )
+        is_urgent = change.view.flags[planned.leaders] & NodeFlag.RELEASED != 0
+        when, rank = np.zeros(len(ready)), np.zeros(len(ready), dtype=np.int32)
+        _schedule.spread_takeovers(
+            ready,
+            np.ascontiguousarray(planned.leaders),
+            np.ascontiguousarray(planned.heirs),
+            np.asarray(is_urgent).astype(np.uint8),
+            masters,
+            goals,
+            when,
+            rank,
+        )
+        return when, rank
+
+    def _at_once(self) -> list[NDArray[Any]]:
+        """What waits for nothing: pending copies, partitions without a master, dead cells."""
+        change, rescues = self.change, self.change.rescues
+        rows = _rows(len(rescues.partitions), Phase.RESCUE)
+        rows["partition"], rows["node"], rows["other"] = (
+            rescues.partitions,
+            rescues.heirs,
+            rescues.leaders,
+        )
+        rows["before"], rows["after"] = Placement.SLAVE, Placement.MASTER
+        rows["other_before"], rows["other_after"] = Placement.MASTER, Placement.DEAD
+        return [
+            self._of_cells(change.pending, Phase.SETTLE),
+            self._of_cells(change.burials, Phase.CREATE),
+            rows,
+        ]
+
+    def _founded(self) -> list[NDArray[Any]]:
+        """The copies of partitions that hold no data yet: nothing has to be streamed."""
+        cells = self.change.fills
+        cells = cells.where(self.change.is_new[cells.partitions])
+        created = self._of_cells(cells, Phase.CREATE, after=Placement.DEAD)
+        founded = self._of_cells(cells, Phase.FOUND, before=Placement.DEAD, after=Placement.SLAVE)
+        return [created, founded]
+
+    def _streams(self) -> NDArray[Any]:
+        moves, times = self.moves, self.times
+        rows = _rows(len(moves), Phase.STREAM)
+        rows["partition"], rows["node"], rows["other"] = (
+            moves.partitions,
+            moves.targets,
+            times.sources,
+        )
+        rows["before"], rows["after"] = Placement.DEAD, Placement.SLAVE
+        leads = self._leads(rows["partition"], times.sources, times.starts)
+        rows["other_before"] = np.where(leads, Placement.MASTER, Placement.SLAVE)
+        rows["other_after"] = rows["other_before"]
+        rows["urgent"] = moves.is_urgent
+        rows["move"] = np.arange(len(moves))
+        rows["start"], rows["finish"] = times.starts, times.finishes
+        return rows
+
+    def _leads(
+        self, partitions: NDArray[np.int64], nodes: NDArray[np.int32], at: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Whether a node is master of a partition at some time."""
+        change = self.change
+        if not change.is_single_master:
+            promoted = change.lonely_promotions
+            masters = _CellTimes(*self._present_masters())
+            since = _CellTimes(
+                promoted.partitions * self.width + promoted.nodes,
+                self.filled_cells.of(promoted.partitions * self.width + promoted.nodes),
+                missing=np.inf,
+            )
+            keys = partitions * self.width + nodes
+            found: NDArray[np.bool_] = (masters.of(keys) < 0) | (since.of(keys) <= at)
+            return found
+        leaders = change.leaders_after_rescue
+        later = np.full(change.partition_count, np.inf)
+        later[change.takeovers.partitions] = self.handed
+        leader = np.where(later[partitions] <= at, change.goals[partitions], leaders[partitions])
+        return np.asarray(leader == nodes)
+
+    def _present_masters(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        change = self.change
+        leads = change.placements == Placement.MASTER
+        keys = change.owners[leads] * self.width + change.current.copy_nodes[leads]
+        return keys, np.full(len(keys), -1.0)
+
+    def _creations(self) -> NDArray[Any]:
+        held = self.change.fills
+        held = held.where(~self.change.is_new[held.partitions])
+        fresh = held.before == Placement.NULL
+        rows = self._of_cells(held.where(fresh), Phase.CREATE, after=Placement.DEAD)
+        rows["start"] = rows["finish"] = self.times.starts[fresh]
+        rows["urgent"] = self.moves.is_urgent[fresh]
+        return rows
+
+    def _takeovers(self) -> NDArray[Any]:
+        planned = self.change.takeovers
+        rows = _rows(len(planned.partitions), Phase.TAKEOVER)
+        rows["partition"], rows["node"], rows["other"] = (
+            planned.partitions,
+            planned.heirs,
+            planned.leaders,
+        )
+        rows["before"], rows["after"] = Placement.SLAVE, Placement.MASTER
+        rows["other_before"], rows["other_after"] = Placement.MASTER, Placement.SLAVE
+        rows["rank"] = self.handover_rank
+        rows["start"] = rows["finish"] = self.handed
+        return rows
+
+    def _promotions(self) -> NDArray[Any]:
+        cells = self.change.lonely_promotions
+        rows = self._of_cells(cells, Phase.PROMOTE, before=Placement.SLAVE)
+        rows["start"] = rows["finish"] = self.filled_cells.of(
+            cells.partitions * self.width + cells.nodes
+        )
+        return rows
+
+    def _farewells(self) -> list[NDArray[Any]]:
+        """Copies that step down, are given up and are collected."""
+        change = self.change
+        demoted = self._of_cells(change.demotions, Phase.DEMOTE, after=Placement.SLAVE)
+        demoted["start"] = demoted["finish"] = self._when_free(change.demotions)
+        kept = change.drops.where(~self._is_dead_by_rescue(change.drops))
+        literal = change.is_gone[kept.nodes]
+        dropped = self._of_cells(kept, Phase.DROP, after=Placement.DEAD)
+        dropped["before"] = np.where(literal, kept.before, Placement.SLAVE)
+        dropped["start"] = dropped["finish"] = self._when_free(kept)
+        collected = self._of_cells(
+            change.collections, Phase.COLLECT, before=Placement.DEAD, after=Placement.NULL
+        )
+        was_live = change.collections.before >= Placement.SLAVE
+        collected["start"] = collected["finish"] = np.where(
+            was_live, self._when_free(change.collections), 0.0
+        )
+        return [demoted, dropped, collected]
+
+    def _is_dead_by_rescue(self, cells: Cells) -> NDArray[np.bool_]:
+        rescued = self.change.rescues
+        rescued = rescued.where(rescued.leaders >= 0)
+        return np.isin(
+            cells.partitions * self.width + cells.nodes,
+            rescued.partitions * self.width + rescued.leaders,
+        )
+
+    def _when_free(self, cells: Cells) -> NDArray[np.float64]:
+        """When all new copies are in sync and the mastership, if there is one, is handed over."""
+        change = self.change
+        when = self.filled[cells.partitions]
+        leaders = np.full(change.partition_count, -1, dtype=np.int32)
+        leaders[change.takeovers.partitions] = change.takeovers.leaders
+        leads = leaders[cells.partitions] == cells.nodes
+        when = np.where(leads, np.maximum(when, self.led_from[cells.partitions]), when)
+        return np.where(change.is_gone[cells.nodes], 0.0, when)
+
+    def _of_cells(
+        self,
+        cells: Cells,
+        phase: Phase,
+        before: Placement | None = None,
+        after: Placement | None = None,
+    ) -> NDArray[Any]:
+        rows = _rows(len(cells.partitions), phase)
+        rows["partition"], rows["node"] = cells.partitions, cells.nodes
+        rows["before"] = cells.before if before is None else before
+        rows["after"] = cells.after if after is None else after
+        return rows
+
+
+class _CellTimes:
+    """A time for some cells, and one for all others."""
+
+    def __init__(
+        self, keys: NDArray[np.int64], times: NDArray[np.float64], missing: float = 0.0
+    ) -> None:
+        order = np.argsort(keys, kind="stable")
+        self._keys, self._times, self._missing = keys[order], times[order], missing
+
+    def of(self, keys: NDArray[np.int64]) -> NDArray[np.float64]:
+        if not len(self._keys):
+            return np.full(len(keys), self._missing)
+        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        return np.where(self._keys[places] == keys, self._times[places], self._missing)
+
+
+def _rows(count: int, phase: Phase) -> NDArray[Any]:
+    rows = np.zeros(count, dtype=ROW)
+    rows["phase"], rows["other"], rows["move"] = phase, -1, -1
+    return rows
+
+
+def dependencies(rows: Sequence[tuple[Any, ...]]) -> list[list[int]]:
+    """Return, for each step of one partition, the steps before it that it must wait for.
+
+    A step waits for what changes a copy that it names, and for the streams that read a copy which
+    it changes; a copy is given up after all streams. What follows from other steps is left out.
+
+    Args:
+        rows: the steps of one partition as tuples of `ROW`, in order.
+    """
+    found: list[list[int]] = []
+    implied: list[set[int]] = []
+    for number, row in enumerate(rows):
+        mine: list[int] = []
+        known: set[int] = set()
+        for earlier in range(number - 1, -1, -1):
+            if earlier not in known and _must_follow(row, rows[earlier]):
+                mine.append(earlier)
+                known |= implied[earlier] | {earlier}
+        found.append(mine[::-1])
+        implied.append(known)
+    return found
+
+
+def _must_follow(later: tuple[Any, ...], earlier: tuple[Any, ...]) -> bool:
+    node, other, phase = later[1], later[2], later[3]
+    changed = {earlier[1]} if earlier[3] == Phase.STREAM else {earlier[1], earlier[2]} - {-1}
+    if node in changed or other in changed:
+        return True
+    if earlier[3] == Phase.STREAM:
+        changes = {node} if phase == Phase.STREAM else {node, other}
+        return earlier[2] in changes or phase in _SINGLE
+    return bool(phase == Phase.DEMOTE and earlier[3] in (Phase.PROMOTE, Phase.FOUND))
