@@ -1,9 +1,10 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """The exact placement engine: arrays in, arrays out."""
 
-from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libcpp cimport bool as cbool
+
+from mapcore._kernels._interrupt cimport Watch, may_go_on
 
 cdef extern from "placement/engine.hpp" namespace "mapcore::placement" nogil:
     cpdef enum class Outcome(int):
@@ -58,32 +59,6 @@ cdef extern from "placement/engine.hpp" namespace "mapcore::placement" nogil:
     ) except +
 
 
-cdef class Caller:
-    """Who waits for the plan: may stop it by a signal, or by what `ask` raises."""
-
-    cdef object ask
-    cdef object error
-
-    def __init__(self, ask):
-        self.ask = ask
-        self.error = None
-
-    cdef cbool stops(self) noexcept:
-        try:
-            PyErr_CheckSignals()
-            if self.ask is not None:
-                self.ask()
-        except BaseException as error:
-            self.error = error
-            return True
-        return False
-
-
-cdef cbool wants_to_stop(void *caller) noexcept nogil:
-    with gil:
-        return (<Caller>caller).stops()
-
-
 def place_uniform(
     const int32_t[:, ::1] current,
     int32_t copies,
@@ -100,7 +75,7 @@ def place_uniform(
     """Place `copies` copies of every partition; all may use the same nodes, of which there is one
     for each copy at least. Fills `chosen` and the prices, and returns an outcome.
     """
-    cdef Caller caller = Caller(interrupt)
+    cdef Watch watch = Watch(interrupt)
     cdef UniformProblem problem
     cdef Outcome outcome
     problem.rows = chosen.shape[0]
@@ -118,9 +93,9 @@ def place_uniform(
     problem.balance_prices = &balance_prices[0]
     problem.move_prices = &move_prices[0]
     with nogil:
-        outcome = c_place_uniform(problem, wants_to_stop, <void *>caller)
-    if caller.error is not None:
-        raise caller.error
+        outcome = c_place_uniform(problem, may_go_on, <void *>watch)
+    if watch.raised is not None:
+        raise watch.raised
     return outcome
 
 
@@ -148,7 +123,7 @@ def place_priced(
     which is the set of nodes that they may use. Copies on nodes from `nowhere` on are missing.
     Fills `chosen` and the prices.
     """
-    cdef Caller caller = Caller(interrupt)
+    cdef Watch watch = Watch(interrupt)
     cdef PricedProblem problem
     cdef Outcome outcome
     problem.rows = chosen.shape[0]
@@ -177,9 +152,9 @@ def place_priced(
     problem.balance_prices = &balance_prices[0]
     problem.move_prices = &move_prices[0]
     with nogil:
-        outcome = c_place_priced(problem, wants_to_stop, <void *>caller)
-    if caller.error is not None:
-        raise caller.error
+        outcome = c_place_priced(problem, may_go_on, <void *>watch)
+    if watch.raised is not None:
+        raise watch.raised
     return outcome
 
 

@@ -5,9 +5,10 @@
 And how masters fall on other nodes when one fails.
 """
 
-from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libcpp cimport bool as cbool
+
+from mapcore._kernels._interrupt cimport Watch, may_go_on
 
 
 cdef extern from "roles/solve.hpp" namespace "mapcore::roles" nogil:
@@ -63,31 +64,6 @@ cdef extern from "roles/failover.hpp" namespace "mapcore::roles" nogil:
     ) except +
 
 
-cdef class _Watch:
-    """What is asked whether to go on, and the exception that said no."""
-
-    cdef object interrupt
-    cdef object raised
-
-    def __cinit__(self, interrupt):
-        self.interrupt = interrupt
-
-    cdef bint go_on(self) noexcept:
-        try:
-            PyErr_CheckSignals()
-            if self.interrupt is not None:
-                self.interrupt()
-        except BaseException as raised:
-            self.raised = raised
-            return False
-        return True
-
-
-cdef cbool _may_go_on(void *watch) noexcept nogil:
-    with gil:
-        return (<_Watch>watch).go_on()
-
-
 def solve_roles(
     const int32_t[:, ::1] placed,
     const int32_t[:, ::1] current,
@@ -112,7 +88,7 @@ def solve_roles(
     cdef Given given
     cdef Shares shares
     cdef Scale scale
-    cdef _Watch watch = _Watch(interrupt)
+    cdef Watch watch = Watch(interrupt)
     cdef size_t row_count = placed.shape[0], width = placed.shape[1]
     cdef Answer answer
     cdef cbool is_whole
@@ -144,7 +120,7 @@ def solve_roles(
     answer.prices = &prices[0]
     with nogil:
         is_whole = solve(
-            given, shares, row_count, width, scale, answer, _may_go_on, <void *>watch
+            given, shares, row_count, width, scale, answer, may_go_on, <void *>watch
         )
     if not is_whole:
         raise watch.raised
@@ -166,7 +142,7 @@ def measure_scatter(
     """
     cdef Copies copies
     cdef Falls falls
-    cdef _Watch watch = _Watch(interrupt)
+    cdef Watch watch = Watch(interrupt)
     cdef cbool is_whole
     if placed.shape[0] == 0 or placed.shape[1] == 0 or may_lead.shape[0] == 0:
         return
@@ -180,6 +156,6 @@ def measure_scatter(
     falls.increases = &increases[0]
     falls.lost = &lost[0]
     with nogil:
-        is_whole = measure_falls(copies, falls, _may_go_on, <void *>watch)
+        is_whole = measure_falls(copies, falls, may_go_on, <void *>watch)
     if not is_whole:
         raise watch.raised

@@ -2,9 +2,10 @@
 # distutils: language = c++
 """Which streams run when, and from which copy: the wrapper of the engines in schedule/*.hpp."""
 
-from cpython.exc cimport PyErr_CheckSignals
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libcpp cimport bool as cbool
+
+from mapcore._kernels._interrupt cimport Watch, may_go_on
 
 
 cdef extern from "schedule/moves.hpp" namespace "mapcore::schedule" nogil:
@@ -76,25 +77,6 @@ cdef extern from "schedule/engine.hpp" namespace "mapcore::schedule" nogil:
 
 cdef extern from "schedule/components.hpp" namespace "mapcore::schedule" nogil:
     void label_components(const Moves &, const Limits &, int32_t *)
-
-
-cdef class _Watch:
-    """What is asked whether to go on, and the exception that said no."""
-
-    cdef object raised
-
-    cdef bint go_on(self) noexcept:
-        try:
-            PyErr_CheckSignals()
-        except BaseException as raised:
-            self.raised = raised
-            return False
-        return True
-
-
-cdef cbool _may_go_on(void *watch) noexcept nogil:
-    with gil:
-        return (<_Watch>watch).go_on()
 
 
 cdef class GivenMoves:
@@ -184,7 +166,7 @@ def schedule_rounds(
     Rounds are 0 where it would take `most` or more.
     """
     cdef Answer answer
-    cdef _Watch watch = _Watch()
+    cdef Watch watch = Watch()
     cdef cbool is_whole
     if round_of_move.shape[0] == 0:
         return 0, 0
@@ -194,7 +176,7 @@ def schedule_rounds(
     with nogil:
         is_whole = find_rounds(
             moves.moves, limits.limits, at_least, most, work, answer,
-            _may_go_on, <void *>watch
+            may_go_on, <void *>watch
         )
     if not is_whole:
         raise watch.raised
@@ -205,14 +187,14 @@ def least_rounds_of_sources(
     GivenMoves moves, GivenLimits limits, int32_t at_least, uint8_t[::1] proof
 ):
     """Return the least number of rounds for which there are sources; mark why in `proof`."""
-    cdef _Watch watch = _Watch()
+    cdef Watch watch = Watch()
     cdef int64_t rounds = 0
     cdef cbool is_whole
     if moves.moves.count == 0:
         return 0
     with nogil:
         is_whole = bound_sources(
-            moves.moves, limits.limits, at_least, rounds, &proof[0], _may_go_on, <void *>watch
+            moves.moves, limits.limits, at_least, rounds, &proof[0], may_go_on, <void *>watch
         )
     if not is_whole:
         raise watch.raised
@@ -230,7 +212,7 @@ def schedule_times(
     int64_t[::1] choice,
 ):
     """Write start, finish and source of each move; return when the last ends."""
-    cdef _Watch watch = _Watch()
+    cdef Watch watch = Watch()
     cdef Durations durations
     cdef double end = 0.0
     cdef cbool is_whole
@@ -241,7 +223,7 @@ def schedule_times(
     with nogil:
         is_whole = find_times(
             moves.moves, limits.limits, durations, variant, &start[0], &finish[0], &choice[0],
-            end, _may_go_on, <void *>watch
+            end, may_go_on, <void *>watch
         )
     if not is_whole:
         raise watch.raised
@@ -270,7 +252,7 @@ def spread_takeovers(
     `ready` is when its heir is in sync; `masters` of each node are counted on; `goals` are how many
     each node shall have.
     """
-    cdef _Watch watch = _Watch()
+    cdef Watch watch = Watch()
     cdef Takeovers takeovers
     cdef cbool is_whole
     cdef int32_t node_count = <int32_t>masters.shape[0]
@@ -284,7 +266,7 @@ def spread_takeovers(
     with nogil:
         is_whole = order_takeovers(
             takeovers, node_count, &masters[0], &goals[0], &when[0], &rank[0],
-            _may_go_on, <void *>watch
+            may_go_on, <void *>watch
         )
     if not is_whole:
         raise watch.raised

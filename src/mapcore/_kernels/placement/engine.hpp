@@ -10,9 +10,9 @@
 
 #include <cstdint>
 
-namespace mapcore::placement {
+#include "../interrupt.hpp"
 
-using Ask = bool (*)(void*);  // called every few milliseconds; true: stop
+namespace mapcore::placement {
 
 enum class Outcome { DONE, INTERRUPTED, NOT_NESTED, NO_ROOM, FAILED };
 

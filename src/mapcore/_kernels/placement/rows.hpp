@@ -7,34 +7,32 @@
 #include <cstdint>
 #include <vector>
 
+#include "../interrupt.hpp"
 #include "tree.hpp"
 
 namespace mapcore::placement {
 
-struct Interrupted {};
-
 // Asks the caller every few milliseconds whether to go on.
 class Poll {
  public:
-  using Ask = bool (*)(void*);  // true: stop
-  Poll(Ask ask, void* argument) : ask_(ask), argument_(argument), last_(Clock::now()) {}
+  Poll(Ask ask, void* argument) : ask_(ask), argument_(argument), last_(SteadyClock::now()) {}
 
   // Call once a row or more rarely; throws Interrupted.
   void operator()() {
     if (++calls_ % 2048 == 0) look();
   }
   void look() {
-    const auto now = Clock::now();
+    const auto now = SteadyClock::now();
     if (ask_ == nullptr || now - last_ < std::chrono::milliseconds(20)) return;
     last_ = now;
-    if (ask_(argument_)) throw Interrupted{};
+    if (!ask_(argument_)) throw Interrupted{};
   }
 
  private:
-  using Clock = std::chrono::steady_clock;
+  using SteadyClock = std::chrono::steady_clock;
   Ask ask_;
   void* argument_;
-  Clock::time_point last_;
+  SteadyClock::time_point last_;
   uint32_t calls_ = 0;
 };
 

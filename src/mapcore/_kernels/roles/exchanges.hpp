@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "index.hpp"
-#include "interrupt.hpp"
+#include "../interrupt.hpp"
 
 namespace mapcore::roles {
 

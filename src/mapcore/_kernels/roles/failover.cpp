@@ -162,7 +162,7 @@ private:
 
 }  // namespace
 
-bool measure_falls(const Copies &copies, Falls &falls, Clock::Ask may_go_on, void *context) {
+bool measure_falls(const Copies &copies, Falls &falls, Ask may_go_on, void *context) {
     Clock clock(may_go_on, context);
     try {
         clock.ask();

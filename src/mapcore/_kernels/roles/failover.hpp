@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "interrupt.hpp"
+#include "../interrupt.hpp"
 
 namespace mapcore::roles {
 
@@ -26,6 +26,6 @@ struct Falls {
 };
 
 // Returns whether the work was finished: not if may_go_on said no.
-bool measure_falls(const Copies &copies, Falls &falls, Clock::Ask may_go_on, void *context);
+bool measure_falls(const Copies &copies, Falls &falls, Ask may_go_on, void *context);
 
 }  // namespace mapcore::roles

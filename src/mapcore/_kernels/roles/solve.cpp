@@ -39,7 +39,7 @@ void write(const Rows &rows, const Nodes &nodes, Answer &answer) {
 }  // namespace
 
 bool solve(const Given &given, const Shares &shares, std::size_t row_count, std::size_t width,
-           const Scale &scale, Answer &answer, Clock::Ask may_go_on, void *context) {
+           const Scale &scale, Answer &answer, Ask may_go_on, void *context) {
     Clock clock(may_go_on, context);
     Nodes nodes = make_nodes(shares, scale.imbalance_bits);
     Rows rows(row_count, width, scale.change, scale.unpreferred);

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "interrupt.hpp"
+#include "../interrupt.hpp"
 #include "nodes.hpp"
 #include "start.hpp"
 
@@ -31,6 +31,6 @@ struct Answer {
 
 // Returns whether an answer was found: not if may_go_on said no.
 bool solve(const Given &given, const Shares &shares, std::size_t row_count, std::size_t width,
-           const Scale &scale, Answer &answer, Clock::Ask may_go_on, void *context);
+           const Scale &scale, Answer &answer, Ask may_go_on, void *context);
 
 }  // namespace mapcore::roles

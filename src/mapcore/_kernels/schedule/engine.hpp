@@ -1,7 +1,7 @@
 // What the wrapper calls. Each returns false where the caller said to stop.
 #pragma once
 
-#include "interrupt.hpp"
+#include "../interrupt.hpp"
 #include "moves.hpp"
 #include "takeovers.hpp"
 
@@ -18,11 +18,11 @@ struct Answer {
 // Sources and rounds, unless that takes `most` rounds or more. `at_least` is the bound that does not
 // depend on the sources, `work` how many steps to spend on reaching the bound.
 bool find_rounds(const Moves &moves, const Limits &limits,
-                 Index at_least, Index most, Wide work, Answer &answer, Clock::Ask may_go_on, void *context);
+                 Index at_least, Index most, Wide work, Answer &answer, Ask may_go_on, void *context);
 
 // The least number of rounds for which there are sources.
 bool bound_sources(const Moves &moves, const Limits &limits, Index at_least, Wide &rounds,
-                   std::uint8_t *proof, Clock::Ask may_go_on, void *context);
+                   std::uint8_t *proof, Ask may_go_on, void *context);
 
 // How long streams take: bytes, and bytes a second that a stream into or out of a node moves.
 struct Durations {
@@ -32,12 +32,12 @@ struct Durations {
 
 // Start times and sources; `variant` is 0, 1 or 2, rules of which now one, now another is best.
 bool find_times(const Moves &moves, const Limits &limits, const Durations &durations, int variant,
-                double *start, double *finish, Wide *choice, double &end, Clock::Ask may_go_on,
+                double *start, double *finish, Wide *choice, double &end, Ask may_go_on,
                 void *context);
 
 // When takeovers go and in which order; `masters` of each node are counted on from those now.
 bool order_takeovers(const Takeovers &takeovers, Index node_count, Index *masters,
-                     const Index *goals, double *when, Index *rank, Clock::Ask may_go_on,
+                     const Index *goals, double *when, Index *rank, Ask may_go_on,
                      void *context);
 
 }  // namespace mapcore::schedule

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "assignment.hpp"
-#include "interrupt.hpp"
+#include "../interrupt.hpp"
 
 namespace mapcore::schedule {
 

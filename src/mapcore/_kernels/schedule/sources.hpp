@@ -10,7 +10,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "interrupt.hpp"
+#include "../interrupt.hpp"
 #include "moves.hpp"
 #include "random.hpp"
 

@@ -10,7 +10,7 @@
 #include <numeric>
 #include <vector>
 
-#include "interrupt.hpp"
+#include "../interrupt.hpp"
 #include "moves.hpp"
 
 namespace mapcore::schedule {

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "engine.hpp"
-#include "interrupt.hpp"
+#include "../interrupt.hpp"
 #include "moves.hpp"
 
 namespace mapcore::schedule {

@@ -1,0 +1,5 @@
+from collections.abc import Callable
+
+class Watch:
+    raised: BaseException | None
+    def __init__(self, interrupt: Callable[[], None] | None = None) -> None: ...
