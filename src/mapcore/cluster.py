@@ -37,6 +37,7 @@ __all__ = [
     "Settings",
     "SpreadLevel",
     "Volume",
+    "config_field",
 ]
 
 SOLE_MAP: Final = "map"
@@ -253,6 +254,12 @@ class Config(_Value, frozen=True):
     failover_needs_majority: bool = True
     max_lost_updates: int | None = None
     extra: Mapping[str, Any] = {}
+
+
+def config_field(attribute: str) -> str:
+    """Return the name that an attribute of `Config` has in documents."""
+    names = dict(zip(Config.__struct_fields__, Config.__struct_encode_fields__, strict=True))
+    return names[attribute]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
-from mapcore.cluster import Config
+from mapcore.cluster import Config, config_field
 
 __all__ = ["OPTIONS", "Option"]
 
@@ -30,8 +30,7 @@ class Option:
     @property
     def field(self) -> str:
         """The name of its field in documents, under `config`."""
-        names = dict(zip(Config.__struct_fields__, Config.__struct_encode_fields__, strict=True))
-        return names[self.attribute]
+        return config_field(self.attribute)
 
     @property
     def default(self) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import msgspec
 
-from mapcore.cluster import Config
+from mapcore.cluster import Config, config_field
 
 __all__ = ["THROTTLES", "Limits", "Throttle"]
 
@@ -37,8 +37,7 @@ class Throttle:
     @property
     def field(self) -> str:
         """The name of its field in documents, under `config`."""
-        names = dict(zip(Config.__struct_fields__, Config.__struct_encode_fields__, strict=True))
-        return names[self.attribute]
+        return config_field(self.attribute)
 
     @property
     def default(self) -> Any:
