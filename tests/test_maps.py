@@ -388,3 +388,20 @@ assert held.replace(version=(1, 1)) == held
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_on_keys_takes_copies_and_unknown_fields_from_the_rows_that_are_named() -> None:
+    held = PartitionMap.from_copies(
+        [[("a", 19), ("b", 18)], [("b", 19)]], ["a", "b"], extra={1: {"note": "kept"}}
+    )
+    ranges = RangeKeys(
+        [
+            KeyRange("x", b"a", b"b", source="old"),
+            KeyRange("y", b"b", b"c"),
+            KeyRange("z", b"c", None),
+        ]
+    )
+    moved = held.on_keys(ranges, np.array([1, -1, 0]))
+    assert [moved.copies(row) for row in range(3)] == [held.copies(1), (), held.copies(0)]
+    assert moved.extra == {0: {"note": "kept"}}
+    assert moved.sources == {0: "old"}

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from mapcore._kernels import _index
 from mapcore.arrays import frozen, integers, one_each
 from mapcore.errors import MapError, MemoryBudgetError
-from mapcore.keys import HashKeys, KeyFunction
+from mapcore.keys import HashKeys, KeyFunction, RangeKeys
 from mapcore.node_index import NodeIndex
 from mapcore.states import Placement, Running, describe_code, placement_of, running_of
 
@@ -455,6 +455,39 @@ class PartitionMap:
             sizes=self.sizes,
             weights=self.weights,
             extra=self.extra,
+        )
+
+    def on_keys(
+        self, keys: KeyFunction, rows: NDArray[np.int64], **attributes: Any
+    ) -> PartitionMap:
+        """Return a map over other partitions that have the copies of partitions of this one.
+
+        Unknown fields go along with the copies; what ranges come from is what `keys` say. Linear in
+        the copies.
+
+        Args:
+            keys: the key function of the new map.
+            rows: for each of its partitions the number of the one here, -1 for no copies.
+            **attributes: `sizes` and `weights`, which are not carried over.
+        """
+        is_known = rows >= 0
+        starts = np.where(is_known, self.offsets[rows], 0)
+        counts = np.where(is_known, np.diff(self.offsets)[rows], 0)
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
+        ranges = keys.ranges if isinstance(keys, RangeKeys) else ()
+        origins = enumerate(rows.tolist() if self.extra else ())
+        return PartitionMap.from_index(
+            offsets,
+            self.copy_nodes[places],
+            self.copy_codes[places],
+            self.nodes,
+            keys=keys,
+            version=self.version,
+            memory_budget_bytes=self.memory_budget_bytes,
+            sources={i: item.source for i, item in enumerate(ranges) if item.source is not None},
+            extra={i: self.extra[origin] for i, origin in origins if origin in self.extra},
+            **attributes,
         )
 
     def __eq__(self, other: object) -> bool:

@@ -269,32 +269,8 @@ def _is_beyond(end: bytes | None, start: bytes) -> bool:
 
 def _rows(held: PartitionMap, rows: NDArray[np.int64], keys: KeyFunction) -> PartitionMap:
     """Return the map over other partitions: `rows` gives the row of each, -1 for an empty one."""
-    known = rows >= 0
-    starts = np.where(known, held.offsets[rows], 0)
-    counts = np.where(known, np.diff(held.offsets)[rows], 0)
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], counts)
-    sizes = None if held.sizes is None else np.where(known, held.sizes[rows], 0)
-    return PartitionMap.from_index(
-        offsets,
-        held.copy_nodes[places],
-        held.copy_codes[places],
-        held.nodes,
-        keys=keys,
-        version=held.version,
-        memory_budget_bytes=held.memory_budget_bytes,
-        sizes=sizes,
-        sources={
-            number: item.source
-            for number, item in enumerate(keys.ranges)
-            if item.source is not None
-        }
-        if isinstance(keys, RangeKeys)
-        else None,
-        extra={
-            number: held.extra[row] for number, row in enumerate(rows.tolist()) if row in held.extra
-        },
-    )
+    sizes = None if held.sizes is None else np.where(rows >= 0, held.sizes[rows], 0)
+    return held.on_keys(keys, rows, sizes=sizes)
 
 
 def _with_kept(

@@ -251,9 +251,6 @@ def _with_ranges(
     new_keys = RangeKeys(ranges)
     rows = np.array([origins[item.name] for item in new_keys.ranges])
     shares = np.bincount(rows, minlength=len(keys.ranges))[rows]
-    starts, counts = held.offsets[rows], np.diff(held.offsets)[rows]
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    places = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - starts, counts)
     merged = [keys.number(part.name) for part in sizes_of]
     values: dict[str, Any] = {}
     for name, given in (("sizes", held.sizes), ("weights", held.weights)):
@@ -261,19 +258,4 @@ def _with_ranges(
             values[name] = given[rows] // shares if name == "sizes" else given[rows] / shares
             if merged:
                 values[name][np.isin(rows, merged)] = given[merged].sum()
-    return PartitionMap.from_index(
-        offsets,
-        held.copy_nodes[places],
-        held.copy_codes[places],
-        held.nodes,
-        keys=new_keys,
-        version=held.version,
-        memory_budget_bytes=held.memory_budget_bytes,
-        sources={number: item.source for number, item in enumerate(new_keys.ranges) if item.source},
-        extra={
-            number: held.extra[origin]
-            for number, origin in enumerate(rows.tolist())
-            if origin in held.extra
-        },
-        **values,
-    )
+    return held.on_keys(new_keys, rows, **values)

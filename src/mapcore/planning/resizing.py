@@ -72,22 +72,9 @@ def expanded(held: PartitionMap, partition_count: int) -> PartitionMap:
 
 
 def _rows(held: PartitionMap, rows: NDArray[np.int64], keys: HashKeys) -> PartitionMap:
-    counts = np.diff(held.offsets)[rows]
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    places = np.arange(offsets[-1]) + np.repeat(held.offsets[rows] - offsets[:-1], counts)
-    return PartitionMap.from_index(
-        offsets,
-        held.copy_nodes[places],
-        held.copy_codes[places],
-        held.nodes,
-        keys=keys,
-        version=held.version,
-        memory_budget_bytes=held.memory_budget_bytes,
+    return held.on_keys(
+        keys,
+        rows,
         sizes=None if held.sizes is None else held.sizes[rows],
         weights=None if held.weights is None else held.weights[rows],
-        extra={
-            number: held.extra[row] for number, row in enumerate(rows.tolist()) if row in held.extra
-        }
-        if held.extra
-        else None,
     )
