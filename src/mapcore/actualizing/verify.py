@@ -16,20 +16,19 @@ first, then steps without a stream, then what starts. Steps with neither run one
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 from itertools import pairwise
-from typing import Any, Final, NamedTuple
-
-import msgspec
+from typing import Final
 
 from mapcore.actualizing.occupancy import Occupancy, ThrottleError
 from mapcore.actualizing.proposals import NodeFlag
 from mapcore.actualizing.steps import End, Kind, Step
 from mapcore.actualizing.throttles import Limits
+from mapcore.actualizing.timetable import Scheduled, Timetable, What, read_steps
+from mapcore.actualizing.verdicts import Failure, Verification
 from mapcore.actualizing.view import NodeView
 from mapcore.cluster import SOLE_MAP, Assignment, Cluster, Config, Node, Settings
-from mapcore.errors import DocumentError, MapError, TransitionError
+from mapcore.errors import MapError, TransitionError
 from mapcore.maps import PartitionMap
 from mapcore.states import LITERAL, PLACEMENT_MASK, SAFE, Placement
 
@@ -38,116 +37,6 @@ __all__ = ["Failure", "Scheduled", "Verification", "read_steps", "verify"]
 _PLACEMENTS: Final = {placement.label: placement for placement in Placement}
 _LIVE: Final = (Placement.SLAVE, Placement.MASTER)
 _WITHOUT_EFFECT: Final = (Kind.RUNNING, Kind.PAUSE, Kind.RESUME)
-
-
-class Scheduled(NamedTuple):
-    """A step and when it runs: in its round, or in seconds; neither for one after the other."""
-
-    step: Step
-    start: float | None = None
-    finish: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The first moment at which a schedule is not safe.
-
-    Attributes:
-        moment: `round 3`, `12.5 s` or `step 7`; `the end`.
-        step: the step's id; empty at the end.
-        rule: which promise is broken: `transitions`, `state`, `order`, `masters`, `in sync`,
-            `master lost`, `throttle`, `moved twice` or `target`.
-        message: what was found and what was expected.
-    """
-
-    moment: str
-    step: str
-    rule: str
-    message: str
-
-    def __str__(self) -> str:
-        where = f"{self.moment}, step {self.step}" if self.step else self.moment
-        return f"{where}: {self.message} ({self.rule})"
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """What a walk over a schedule has found; true where every moment is safe.
-
-    Attributes:
-        step_count: how many steps were walked until the end, or until the failure.
-        moment_count: how many rounds, or different times, these stand at.
-        failure: the first moment that is not safe, or None.
-    """
-
-    step_count: int
-    moment_count: int
-    failure: Failure | None = None
-
-    @property
-    def is_safe(self) -> bool:
-        """Whether every moment is safe, and the last one is the target."""
-        return self.failure is None
-
-    def __bool__(self) -> bool:
-        return self.is_safe
-
-    def report(self) -> str:
-        """Return the verdict as text."""
-        if self.failure is not None:
-            return f"not safe after {self.step_count:,} steps: {self.failure}"
-        return (
-            f"safe: {self.step_count:,} steps at {self.moment_count:,} moments; allowed "
-            "transitions, one master, enough copies in sync, throttles, no copy moved twice, "
-            "ends in the target"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the verdict as a JSON-ready document."""
-        tree: dict[str, Any] = {
-            "safe": self.is_safe,
-            "steps": self.step_count,
-            "moments": self.moment_count,
-        }
-        if self.failure is not None:
-            tree["failure"] = {
-                "moment": self.failure.moment,
-                "step": self.failure.step,
-                "rule": self.failure.rule,
-                "message": self.failure.message,
-            }
-        return tree
-
-
-class _Times(msgspec.Struct, frozen=True):
-    start: float | None = None
-    finish: float | None = None
-    step: str | None = None
-
-
-def read_steps(lines: Iterable[str] | str) -> list[Scheduled]:
-    """Read the steps of a schedule from lines of JSON; a header without `step` is passed over.
-
-    Raises:
-        DocumentError: a line is not a step; the path is `line 3`.
-        TransitionError: no table allows a step.
-    """
-    found: list[Scheduled] = []
-    for number, line in enumerate(lines.splitlines() if isinstance(lines, str) else lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            times = msgspec.json.decode(line, type=_Times)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise DocumentError(f"line {number}", str(error), "a step in JSON") from None
-        if times.step is None and not found:
-            continue
-        try:
-            step = Step.from_json(line)
-        except DocumentError as error:
-            raise DocumentError(f"line {number}", error.found, error.expected) from None
-        found.append(Scheduled(step, times.start, times.finish))
-    return found
 
 
 def verify(
@@ -197,23 +86,10 @@ def verify(
         is_single_master=(settings or Settings()).assignment is Assignment.MASTER_SLAVE,
     )
     try:
-        scheduled = _as_scheduled(steps)
+        timetable = Timetable(steps)
     except TransitionError as error:
         return Verification(0, 0, Failure("reading", "", "transitions", str(error)))
-    return walk.run(scheduled)
-
-
-def _as_scheduled(steps: Iterable[Step | Scheduled | str] | str) -> list[Scheduled]:
-    if isinstance(steps, str):
-        return read_steps(steps)
-    items = list(steps)
-    if items and isinstance(items[0], str):
-        return read_steps(str(item) for item in items)
-    found = []
-    for item in items:
-        assert not isinstance(item, str)
-        found.append(item if isinstance(item, Scheduled) else Scheduled(item))
-    return found
+    return walk.run(timetable)
 
 
 class _Unsafe(Exception):  # noqa: N818 - never leaves this module
@@ -221,15 +97,6 @@ class _Unsafe(Exception):  # noqa: N818 - never leaves this module
         self.rule = rule
         self.message = message
         super().__init__(rule, message)
-
-
-class _Event(NamedTuple):
-    moment: float
-    what: int
-    place: int
-
-
-_ENDS, _ONCE, _STARTS = range(3)
 
 
 class _Walk:
@@ -265,38 +132,36 @@ class _Walk:
         self._known: set[str] = set()
         self._filled: set[tuple[int, str]] = set()
 
-    def run(self, scheduled: list[Scheduled]) -> Verification:
-        self._known = {entry.step.id for entry in scheduled}
-        is_timed = any(entry.start is not None for entry in scheduled)
-        in_rounds = not is_timed and all(entry.step.round is not None for entry in scheduled)
+    def run(self, timetable: Timetable) -> Verification:
+        self._known = {entry.step.id for entry in timetable.entries}
         moments: set[float] = set()
         walked = 0
-        for event in _events(scheduled, is_timed, in_rounds):
-            entry = scheduled[event.place]
+        for event in timetable.events():
+            entry = timetable.entries[event.place]
             moments.add(event.moment)
             try:
                 self._apply(entry, event.what)
             except _Unsafe as unsafe:
-                moment = _moment(event, is_timed, in_rounds)
-                failure = Failure(moment, entry.step.id, unsafe.rule, unsafe.message)
+                failure = Failure(
+                    timetable.moment(event), entry.step.id, unsafe.rule, unsafe.message
+                )
                 return Verification(walked, len(moments), failure)
-            walked += event.what != _STARTS
-        failure_at_end = self._difference()
-        return Verification(walked, len(moments), failure_at_end)
+            walked += event.what is not What.STARTS
+        return Verification(walked, len(moments), self._difference())
 
-    def _apply(self, entry: Scheduled, what: int) -> None:
-        step = entry.step
+    def _apply(self, entry: Scheduled, what: What) -> None:
+        step, rate = entry.step, entry.bytes_per_second
         partition = self._partition(step)
-        if what != _ENDS:
+        if what is not What.ENDS:
             self._check_start(step, partition)
             try:
-                self._occupancy.start(step, partition, _rate(entry))
+                self._occupancy.start(step, partition, rate)
             except ThrottleError as error:
                 raise _Unsafe("throttle", str(error)) from None
-        if what != _STARTS:
-            if what == _ENDS:
+        if what is not What.STARTS:
+            if what is What.ENDS:
                 self._check_expected(step, partition)
-            self._occupancy.end(step, partition, _rate(entry))
+            self._occupancy.end(step, partition, rate)
             self._change(step, partition)
             self._done.add(step.id)
 
@@ -453,40 +318,3 @@ def _placements(held: PartitionMap) -> list[dict[str, Placement]]:
 
 def _live_count(cells: dict[str, Placement]) -> int:
     return sum(placement in _LIVE for placement in cells.values())
-
-
-def _rate(entry: Scheduled) -> float | None:
-    """The bytes a second of a stream on a time line."""
-    if entry.start is None or entry.finish is None or entry.step.size_bytes is None:
-        return None
-    seconds = entry.finish - entry.start
-    return entry.step.size_bytes / seconds if seconds > 0 else None
-
-
-def _events(scheduled: list[Scheduled], is_timed: bool, in_rounds: bool) -> Iterator[_Event]:
-    """Starts and ends of all steps, in the order in which they happen."""
-    events = []
-    for place, entry in enumerate(scheduled):
-        if is_timed:
-            start = 0.0 if entry.start is None else entry.start
-            finish = start if entry.finish is None else entry.finish
-        elif in_rounds:
-            start = float(entry.step.round or 0)
-            finish = start + 0.5
-        else:
-            yield _Event(float(place), _ONCE, place)
-            continue
-        if entry.step.kind is not Kind.STREAM:
-            events.append(_Event(start, _ONCE, place))
-            continue
-        events.append(_Event(start, _STARTS, place))
-        events.append(_Event(finish, _ENDS, place))
-    yield from sorted(events)
-
-
-def _moment(event: _Event, is_timed: bool, in_rounds: bool) -> str:
-    if is_timed:
-        return f"{event.moment:g} s"
-    if in_rounds:
-        return f"round {int(event.moment)}"
-    return f"step {event.place + 1}"
