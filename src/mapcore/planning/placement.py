@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from mapcore._kernels import _placement
 from mapcore._kernels._placement import Outcome as _Outcome
 from mapcore.errors import PlanError
+from mapcore.planning.rules import CompiledRules
 
 __all__ = ["Placement", "PlacementCertificate", "PlacementProblem", "place"]
 
@@ -43,6 +44,7 @@ class PlacementProblem:
         class_eligible: bool, classes by nodes: narrower eligibility, in addition to `eligible`.
         pinned: int32, partitions by any width, -1 for none: nodes that must hold a copy.
         node_limit: int64 by node: the most copies it may hold; pinned ones stand whatever it is.
+        rules: where slaves stand relative to their master; `place` itself does not look at them.
     """
 
     current: NDArray[np.int32]
@@ -55,6 +57,7 @@ class PlacementProblem:
     class_eligible: NDArray[np.bool_] | None = None
     pinned: NDArray[np.int32] | None = None
     node_limit: NDArray[np.int64] | None = None
+    rules: CompiledRules | None = None
 
 
 @dataclass(frozen=True, slots=True)
