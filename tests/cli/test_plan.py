@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def test_what_cannot_be_planned_is_said_and_exits_with_2(
 
 
 def test_partitions_and_nodes_are_explained_instead_of_reported(run: Run) -> None:
-    arguments = (COUCHBASE, "--remove", "kv-03", "--explain", "61", "--explain-node", "kv-03")
+    arguments = (COUCHBASE, "--remove", "kv-03", "--explain", "61", "--explain", "kv-03")
     result = run("plan", *arguments)
     assert result.exit_code == 0
     planned = mapcore.plan(mapcore.load(COUCHBASE), remove=["kv-03"])
@@ -150,12 +151,59 @@ def test_partitions_and_nodes_are_explained_instead_of_reported(run: Run) -> Non
     )
 
 
-@pytest.mark.parametrize("arguments", [["--explain", "9999"], ["--explain-node", "kv-99"]])
-def test_what_is_not_there_cannot_be_explained(run: Run, arguments: list[str]) -> None:
-    result = run("plan", COUCHBASE, *arguments)
+def test_a_name_of_a_partition_and_of_a_node_explains_both(run: Run, write: Write) -> None:
+    document = one_map()
+    document["nodes"]["1"] = document["nodes"]["a"]
+    found = json.loads(run("plan", write(document), "--explain", "1", "--json").stdout)
+    assert [next(iter(each)) for each in found["explanations"]] == ["partition", "node"]
+
+
+@pytest.mark.parametrize("name", ["9999", "kv-99"])
+def test_what_is_not_there_cannot_be_explained(run: Run, name: str) -> None:
+    result = run("plan", COUCHBASE, "--explain", name)
     assert result.exit_code == 2
-    assert result.stderr.startswith(f"mapcore: {COUCHBASE}: ")
-    assert arguments[1] in result.stderr
+    assert result.stderr.startswith(f"mapcore: {COUCHBASE}: explain: found '{name}', expected")
+
+
+def test_the_report_says_how_many_rounds_to_expect(run: Run) -> None:
+    arguments = (COUCHBASE, "--remove", "kv-03", "--add", "kv-50@group-1")
+    schedule = mapcore.schedule(
+        mapcore.plan(mapcore.load(COUCHBASE), remove=["kv-03"], add={"kv-50": "group-1"})
+    )
+    assert (
+        f"rounds        {schedule.rounds}  no schedule has less" in run("plan", *arguments).stdout
+    )
+    found = json.loads(run("plan", *arguments, "--json").stdout)
+    assert found["expected"] == {"rounds": schedule.rounds, "roundsBound": schedule.bound}
+
+
+def test_the_report_says_how_much_time_to_expect_where_sizes_and_rates_are_known(
+    run: Run, write: Write
+) -> None:
+    document = one_map()
+    document["config"] = {"maxBytesPerSecondPerStream": 1000}
+    for partition in document["map"]["partitions"].values():
+        partition["size"] = 60_000
+    path = write(document)
+    found = json.loads(run("plan", path, "--add", "new@z1/r1", "--json").stdout)
+    assert found["expected"]["seconds"] >= found["expected"]["secondsBound"] >= 60
+    assert "\ntime          0:0" in run("plan", path, "--add", "new@z1/r1").stdout
+
+
+def test_a_plan_is_drawn(run: Run, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "plan.png"
+    assert run("plan", COUCHBASE, "--remove", "kv-03", "--plot", str(path)).exit_code == 0
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_that_cannot_be_drawn_exits_with_2(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    result = run("plan", COUCHBASE, "--plot", str(tmp_path / "plan.png"))
+    assert result.exit_code == 2
+    assert "pip install 'mapcore[plot]'" in result.stderr
 
 
 def test_a_failed_plan_writes_nothing(run: Run, tmp_path: Path) -> None:

@@ -53,6 +53,21 @@ def test_a_crowded_place_and_a_full_share_are_wishes() -> None:
     assert "wish: its place must have fewer copies" in str(explained)
 
 
+def test_nodes_that_a_new_copy_could_have_gone_to_as_well_are_told_from_costlier_ones() -> None:
+    nodes = {"a": "z1", "old": "z2", "b": "z2", "c": "z2", "d": "z1"}
+    plan = mapcore.plan(
+        cluster(nodes, settings(1, 1, 1), [{"a": MASTER, "old": SLAVE}]), remove=["old"]
+    )
+    (taken,) = (copy.node for copy in plan.target.copies(0) if copy.node != "a")
+    assert taken in {"b", "c"}
+    found = {r.name: r.nodes for r in plan.explain(partition=0).rejections}
+    assert found == {
+        "leaving": ("old",),
+        "spread": ("d",),
+        "equal": tuple({"b", "c"} - {taken}),
+    }
+
+
 def test_a_plan_without_data_moves_says_so() -> None:
     before = mapcore.plan(cluster(even(), settings()))
     plan = mapcore.plan(before.cluster.with_current(before.target), maintain=["n0"])

@@ -33,15 +33,51 @@ def test_the_report_fits_a_wide_terminal(plan: Plan) -> None:
     assert max(map(len, plan.report().splitlines())) <= 120
 
 
-def test_bars_count_every_active_node(plan: Plan) -> None:
+def test_few_nodes_are_listed_with_bars_and_what_moves(plan: Plan) -> None:
+    lines = plan.report().splitlines()
+    start = next(i for i, line in enumerate(lines) if line.startswith("nodes "))
+    row = next(line for line in lines[start:] if line.strip().startswith("n3 "))
+    assert row.split()[:7] == ["n3", "########", "8", "0", "3", "->", "0"]
+    others = [line.split() for line in lines[start + 1 : start + 10]]
+    assert [cells[0] for cells in others] == [f"n{number}" for number in range(9)]
+    assert sum(int(cells[-6]) for cells in others) == len(plan.moves)
+
+
+def test_of_many_nodes_bars_count_those_that_stay() -> None:
+    fresh = mapcore.plan(cluster(even(90), settings(partitions=90)))
+    plan = mapcore.plan(fresh.cluster.with_current(fresh.target), add={"x": "z0"}, remove=["n3"])
     lines = plan.report().splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("copies a node"))
-    after = sum(int(line.split()[-1]) for line in lines[start + 1 :][: _bars(lines[start + 1 :])])
-    assert after == 8
+    bars = [line.split() for line in lines[start + 1 : lines.index("", start)]]
+    assert bars == [["3", "####################", "89", "####################", "90"]]
+    assert any(line.split()[:3] == ["x", "3", "0"] for line in lines)
 
 
-def _bars(lines: list[str]) -> int:
-    return lines.index("")
+def test_traffic_adds_up_to_the_moves_and_their_bytes(plan: Plan) -> None:
+    traffic, moves = plan.traffic, plan.moves
+    for column in (traffic.moves_in, traffic.moves_out):
+        assert column.sum() == len(moves)
+    for node in range(9):
+        assert traffic.moves_in[node] == sum(move.node == f"n{node}" for move in moves)
+        assert traffic.moves_out[node] == sum(move.source == f"n{node}" for move in moves)
+    assert traffic.bytes_in is not None
+    assert traffic.bytes_out is not None
+    assert traffic.bytes_in.tolist() == (traffic.moves_in << 20).tolist()
+    assert traffic.bytes_out.sum() == plan.bytes_moved
+
+
+def test_moves_without_a_source_stream_nothing() -> None:
+    plan = mapcore.plan(cluster(even(), settings()))
+    assert (plan.traffic.moves_in.sum(), plan.traffic.moves_out.sum()) == (72, 0)
+
+
+def test_the_report_tells_the_length_of_schedules(plan: Plan) -> None:
+    schedule = mapcore.schedule(plan)
+    assert schedule.name == "map"
+    assert schedule.stream_count == len(plan.moves)
+    assert f"rounds        {schedule.rounds}  no schedule has less" in plan.report(schedule)
+    assert "rounds" not in plan.report()
+    assert plan.to_dict(schedule)["expected"]["rounds"] == schedule.rounds
 
 
 def test_the_document_survives_json_and_lists_every_move(plan: Plan) -> None:
@@ -51,6 +87,8 @@ def test_the_document_survives_json_and_lists_every_move(plan: Plan) -> None:
     assert found["bytesMoved"] == len(plan.moves) << 20
     assert found["changes"] == {"remove": ["n3"]}
     assert sum(node["in"] for node in found["traffic"].values()) == len(plan.moves)
+    assert sum(node["bytesOut"] for node in found["traffic"].values()) == len(plan.moves) << 20
+    assert found["loads"]["n3"] == {"copies": [8, 0], "masters": [3, 0]}
 
 
 def test_moves_are_a_sequence(plan: Plan) -> None:

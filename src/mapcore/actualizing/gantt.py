@@ -7,40 +7,31 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mapcore.errors import MapcoreError
+from mapcore.pictures import DARK, LIGHT, URGENT, new_figure
 
 if TYPE_CHECKING:
     from mapcore.actualizing.schedule import Schedule
 
 __all__ = ["draw"]
 
-_IN, _OUT, _URGENT = "#2b6cb0", "#9cc3e6", "#c0392b"
 _LANE_INCHES: Final = 0.28
 
 
 def draw(schedule: Schedule, path: Path, most_nodes: int) -> None:
     """Write the picture of a schedule; errors as in `Schedule.plot`."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MapcoreError(
-            "a plot needs matplotlib, which is not installed: pip install 'mapcore[plot]'"
-        ) from None
     streams = schedule.rows[schedule.rows["move"] >= 0]
     names = schedule.change.view.index.names
     load = np.bincount(streams["node"], minlength=len(names))
     load += np.bincount(streams["other"], minlength=len(names))
     chosen = np.argsort(-load, kind="stable")[:most_nodes]
     chosen = chosen[load[chosen] > 0]
-    figure = Figure(figsize=(11, 1.6 + _LANE_INCHES * max(1, len(chosen))), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(11, 1.6 + _LANE_INCHES * max(1, len(chosen)))
     axes = figure.add_subplot()
     lengths = streams["finish"] - streams["start"]
     for lane, node in enumerate(chosen.tolist()):
-        for column, base, colour in (("node", 0.05, _IN), ("other", 0.5, _OUT)):
+        for column, base, colour in (("node", 0.05, DARK), ("other", 0.5, LIGHT)):
             mine = np.flatnonzero(streams[column] == node)
-            colours = np.where((streams["urgent"][mine] == 1) & (column == "node"), _URGENT, colour)
+            colours = np.where((streams["urgent"][mine] == 1) & (column == "node"), URGENT, colour)
             spans = np.stack([streams["start"][mine], lengths[mine] * 0.96], axis=1)
             axes.broken_barh(
                 spans.tolist(), (lane + base, 0.4), facecolors=colours.tolist(), alpha=0.75

@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 import msgspec
 import numpy as np
@@ -33,9 +33,20 @@ from mapcore.actualizing.streams import streams_of
 from mapcore.actualizing.throttles import Limits
 from mapcore.actualizing.times import Times, find_times
 from mapcore.actualizing.view import NodeView
-from mapcore.cluster import SOLE_MAP, Assignment, Cluster, Config, Node, Settings
+from mapcore.cluster import (
+    SOLE_MAP,
+    Assignment,
+    Cluster,
+    ClusterMap,
+    Config,
+    Node,
+    Settings,
+)
 from mapcore.errors import ScheduleError
 from mapcore.maps import PartitionMap
+
+if TYPE_CHECKING:
+    from mapcore.planning.plans import Plan
 
 __all__ = ["Schedule", "schedule"]
 
@@ -220,7 +231,15 @@ class Schedule:
 
 
 @overload
-def schedule(current: Cluster, target: None = None, config: None = None, /) -> Schedule: ...
+def schedule(
+    current: Cluster | Plan,
+    target: None = None,
+    config: None = None,
+    *,
+    limits: Limits | None = None,
+    by: Literal["rounds", "time"] | None = None,
+    effort: float = 1.0,
+) -> Schedule: ...
 @overload
 def schedule(
     current: PartitionMap,
@@ -237,7 +256,7 @@ def schedule(
     effort: float = 1.0,
 ) -> Schedule: ...
 def schedule(
-    current: PartitionMap | Cluster,
+    current: PartitionMap | Cluster | Plan,
     target: PartitionMap | None = None,
     config: Config | None = None,
     *,
@@ -253,8 +272,8 @@ def schedule(
     """Schedule the whole change from one map to another.
 
     Args:
-        current: what is; pending copies count as what they devolve to. Or a cluster with one map
-            that has a current and a target map, instead of all other arguments.
+        current: what is; pending copies count as what they devolve to. Or a plan, or a cluster with
+            one map that has a current and a target map: they say all but the last three arguments.
         target: what shall be; nodes and partitions are matched by name.
         config: throttles and the like.
         nodes: what is known of the nodes: health, mode, location, volumes.
@@ -275,17 +294,18 @@ def schedule(
 
     Time and memory grow nearly linearly with copies and steps.
     """
-    if isinstance(current, Cluster):
-        entry = current.map()
-        if entry.current is None or entry.target is None:
-            raise ScheduleError("found a cluster without current or target map, expected both")
+    if not isinstance(current, PartitionMap):
+        before, after, entry, cluster, name = _ends_of(current)
         return schedule(
-            entry.current,
-            entry.target,
-            current.config,
-            nodes=current.nodes,
+            before,
+            after,
+            cluster.config,
+            nodes=cluster.nodes,
             settings=entry.settings,
-            name=next(iter(current.maps)),
+            limits=limits,
+            name=name,
+            by=by,
+            effort=effort,
         )
     if target is None:
         raise ScheduleError("found no target map, expected one")
@@ -318,6 +338,19 @@ def schedule(
         change, moves, StreamTimes(starts, finishes, sources), whole_partitions=by == "time"
     )
     return Schedule(name, change, moves, stream_limits, found, rows)
+
+
+def _ends_of(
+    whole: Cluster | Plan,
+) -> tuple[PartitionMap, PartitionMap, ClusterMap, Cluster, str]:
+    """Return the current and the target map of a plan or a cluster, and where they belong."""
+    if not isinstance(whole, Cluster):
+        entry = whole.cluster.maps[whole.map_name]
+        return whole.current, whole.target, entry, whole.cluster, whole.map_name
+    entry = whole.map()
+    if entry.current is None or entry.target is None:
+        raise ScheduleError("found a cluster without current or target map, expected both")
+    return entry.current, entry.target, entry, whole, next(iter(whole.maps))
 
 
 def _view(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import click
 
 import mapcore
+from mapcore.actualizing.throttles import Limits
 from mapcore.cli.inputs import (
     document_argument,
     fail,
@@ -20,7 +21,11 @@ from mapcore.cli.inputs import (
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import print_json
 from mapcore.errors import PlanError
-from mapcore.planning.explain import NodeExplanation, PartitionExplanation
+from mapcore.planning.explain import (
+    NodeExplanation,
+    PartitionExplanation,
+    is_partition_name,
+)
 
 __all__ = ["plan"]
 
@@ -114,16 +119,19 @@ class Pairs(click.ParamType[tuple[str, Any]]):
 @map_option
 @click.option(
     "--explain",
-    metavar="PARTITION",
-    multiple=True,
-    help="Say why the copies of a partition stand where they do, instead of the report.",
-)
-@click.option(
-    "--explain-node",
-    metavar="NODE",
+    metavar="PARTITION|NODE",
     multiple=True,
     shell_complete=_node_names,
-    help="Say what a node gets and gives up and why, instead of the report.",
+    help=(
+        "Say why the copies of a partition stand where they do, or what a node gets and gives up "
+        "and why, instead of the report."
+    ),
+)
+@click.option(
+    "--plot",
+    metavar="PICTURE",
+    type=click.Path(dir_okay=False, writable=True),
+    help="Draw balance and moves as a picture (.png, .svg, .pdf); needs the extra plot.",
 )
 @click.option(
     "-o",
@@ -148,7 +156,7 @@ def plan(
     rebuild: bool,
     map_name: str | None,
     explain: Sequence[str],
-    explain_node: Sequence[str],
+    plot: str | None,
     output: str | None,
     strict: bool,
     as_json: bool,
@@ -181,18 +189,18 @@ def plan(
                 weights=dict(weights),
                 rebuild=rebuild,
             )
-            explanations: list[PartitionExplanation | NodeExplanation] = [
-                *(planned.explain(partition=partition) for partition in explain),
-                *(planned.explain(node=node) for node in explain_node),
-            ]
+            explanations = [each for name in explain for each in _explanations(planned, name)]
         except PlanError as error:
             fail(doc, str(error))
     with progress("reporting"):
         if as_json:
-            document = planned.to_dict()
+            document = planned.to_dict(*_schedules(planned))
             document["explanations"] = [each.to_dict() for each in explanations]
         else:
-            text = "\n\n".join(map(str, explanations)) or planned.report()
+            text = "\n\n".join(map(str, explanations)) or planned.report(*_schedules(planned))
+    if plot is not None:
+        with progress(f"drawing {plot}"):
+            planned.plot(plot)
     if output is not None:
         with progress(f"writing {output}"):
             _write(planned.cluster, output)
@@ -201,6 +209,30 @@ def plan(
     else:
         click.echo(text, file=sys.stderr if output == STDOUT else None)
     ctx.exit(SHORT_OF_SETTINGS if strict and planned.warnings else 0)
+
+
+def _explanations(
+    planned: mapcore.Plan, name: str
+) -> Iterator[PartitionExplanation | NodeExplanation]:
+    """Explain what has this name: a partition, a node, or one of each."""
+    is_partition = is_partition_name(planned, name)
+    if is_partition:
+        yield planned.explain(partition=name)
+    if name in planned.target.nodes:
+        yield planned.explain(node=name)
+    elif not is_partition:
+        raise PlanError(
+            f"explain: found {name!r}, expected the name of a partition or of a node of the plan"
+        )
+
+
+def _schedules(planned: mapcore.Plan) -> list[mapcore.Schedule]:
+    """Return a schedule in rounds, and one in time where rates and sizes are known."""
+    schedules = [mapcore.schedule(planned, by="rounds")]
+    rate = Limits.from_config(planned.cluster.config).stream_bytes_per_second
+    if rate is not None and planned.bytes_moved is not None:
+        schedules.append(mapcore.schedule(planned, by="time"))
+    return schedules
 
 
 def _write(cluster: mapcore.Cluster, output: str) -> None:

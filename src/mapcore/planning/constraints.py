@@ -47,6 +47,28 @@ class Situation:
         """A mask of no node."""
         return np.zeros(len(self.table), np.bool_)
 
+    @property
+    def new(self) -> list[int]:
+        """The nodes that get a copy: another node could have got it instead at the same cost."""
+        return [node for node in self.row.tolist() if node not in self.before]
+
+    def crowded(self, without: int | None = None) -> NDArray[np.bool_]:
+        """Return the nodes whose place has its even share already, at one spread level at least.
+
+        Args:
+            without: a node of the row whose copy is not counted.
+        """
+        crowded = self.nobody
+        if self.problem is None:
+            return crowded
+        row = self.row[self.row != (-1 if without is None else without)]
+        for level in self.problem.levels:
+            used = np.unique(level[self.problem.eligible])
+            even = -(-self.asked.copies // max(1, len(used)))
+            counts = np.bincount(level[row], minlength=int(level.max(initial=0)) + 1)
+            crowded |= (counts >= even)[level]
+        return crowded
+
 
 class Constraint:
     """A reason against a copy on a node.
@@ -163,15 +185,10 @@ class SpreadsOut(Constraint):
     is_hard = False
 
     def against(self, situation: Situation) -> NDArray[np.bool_]:
-        """Return the nodes whose place has its even share of this partition already."""
-        crowded = situation.nobody
-        if situation.problem is None:
-            return crowded
-        for level in situation.problem.levels:
-            used = np.unique(level[situation.problem.eligible])
-            even = -(-situation.asked.copies // max(1, len(used)))
-            counts = np.bincount(level[situation.row], minlength=int(level.max(initial=0)) + 1)
-            crowded |= (counts >= even)[level]
+        """Return the nodes whose place has its even share, also without any one new copy."""
+        crowded = situation.crowded()
+        for node in situation.new:
+            crowded &= situation.crowded(without=node)
         return crowded
 
 
@@ -197,9 +214,11 @@ class StaysPut(Constraint):
     is_hard = False
 
     def against(self, situation: Situation) -> NDArray[np.bool_]:
-        """Return the nodes that do not hold the partition now."""
+        """Return the nodes that do not hold the partition now, and could not have a new copy."""
         free = ~situation.nobody
         free[situation.before] = False
+        for node in situation.new:
+            free &= situation.crowded(without=node)
         return free
 
 

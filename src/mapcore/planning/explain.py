@@ -17,7 +17,13 @@ from mapcore.states import Placement, describe_code
 if TYPE_CHECKING:
     from mapcore.planning.plans import Plan
 
-__all__ = ["NodeExplanation", "PartitionExplanation", "explain_node", "explain_partition"]
+__all__ = [
+    "NodeExplanation",
+    "PartitionExplanation",
+    "explain_node",
+    "explain_partition",
+    "is_partition_name",
+]
 
 _NAMES_SHOWN: Final = 5
 _ENTRIES_SHOWN: Final = 12
@@ -256,12 +262,21 @@ def _rejections(plan: Plan, partition: int, row: list[int]) -> Iterator[Rejectio
         left &= ~rejected
 
 
+def is_partition_name(plan: Plan, name: str) -> bool:
+    """Whether a partition of the plan has this name."""
+    return _number_of(plan, name) >= 0
+
+
+def _number_of(plan: Plan, name: str) -> int:
+    try:
+        return plan.target.keys.number(name)
+    except KeyError:
+        return -1
+
+
 def _partition_number(plan: Plan, partition: int | str) -> int:
     keys = plan.target.keys
-    try:
-        number = keys.number(partition) if isinstance(partition, str) else partition
-    except KeyError:
-        number = -1
+    number = _number_of(plan, partition) if isinstance(partition, str) else partition
     if not 0 <= number < len(keys):
         raise PlanError(
             f"explain: found partition {partition!r}, expected one of {len(keys)}, "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 import numpy as np
@@ -25,11 +26,13 @@ from mapcore.planning.problem import Asked, Start
 from mapcore.planning.reasons import list_drops, list_moves, list_role_changes
 from mapcore.planning.roles import Roles, RolesProblem
 from mapcore.planning.scatter import Scatter, measure_scatter
+from mapcore.planning.traffic import Traffic, traffic_of
 from mapcore.states import Placement
 
 if TYPE_CHECKING:
     from mapcore.planning.explain import NodeExplanation, PartitionExplanation
     from mapcore.planning.proofs import PlanCertificate
+    from mapcore.planning.report import Forecast
 
 __all__ = ["Balance", "Plan", "Spread", "Work"]
 
@@ -133,10 +136,21 @@ class Plan:
         return None if sizes is None else int(sizes[self.moves.partitions].sum())
 
     @cached_property
+    def traffic(self) -> Traffic:
+        """The moves, and bytes where sizes are known, into and out of each node."""
+        return traffic_of(self.moves, self.target.node_count, self.current.sizes)
+
+    @cached_property
     def scatter(self) -> Scatter:
         """How the masters of each node fall on the others if it fails, once the target is there."""
         problem = self.work.roles_problem
         return measure_scatter(problem.placed, self.work.roles.is_master, problem.may_lead)
+
+    @cached_property
+    def existed(self) -> NDArray[np.bool_]:
+        """Whether each node was there before the changes."""
+        count = self.target.node_count
+        return np.arange(count) < count - self.work.changed.added_count
 
     @cached_property
     def balance(self) -> Balance:
@@ -144,13 +158,12 @@ class Plan:
         start = self.work.start
         weights = start.table.weight_column
         due = (start.table.modes == ACTIVE) & (weights > 0)
-        existed = np.arange(len(due)) < len(due) - self.work.changed.added_count
         return Balance(
             *(
                 _spread(loads, weights, mask)
                 for which in ((), _MASTERS)
                 for loads, mask in (
-                    (self.loads_before(*which), due & existed),
+                    (self.loads_before(*which), due & self.existed),
                     (self.loads_after(*which), due),
                 )
             )
@@ -209,17 +222,42 @@ class Plan:
             return explain_node(self, node)
         raise PlanError("explain: expected either a partition or a node")
 
-    def report(self) -> str:
-        """Return what the plan does and costs, as text."""
+    def report(self, *schedules: Forecast) -> str:
+        """Return what the plan does and costs, as text.
+
+        Args:
+            schedules: of the plan, as `mapcore.schedule(plan)` makes them: how many rounds, or how
+                much time, the report is to expect.
+        """
         from mapcore.planning.report import write_report
 
-        return write_report(self)
+        return write_report(self, schedules)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what the plan does and costs, as a document; every move with its reason."""
+    def to_dict(self, *schedules: Forecast) -> dict[str, Any]:
+        """Return what the plan does and costs, as a document; every move with its reason.
+
+        Args:
+            schedules: as for `report`.
+        """
         from mapcore.planning.report import report_document
 
-        return report_document(self)
+        return report_document(self, schedules)
+
+    def plot(self, path: str | Path) -> None:
+        """Draw copies and masters before and after, and moves in and out of nodes, as a picture.
+
+        Few nodes have a bar each; of many, the picture shows how many hold how many.
+
+        Args:
+            path: of the file; its ending says what kind (png, svg, pdf).
+
+        Raises:
+            MapcoreError: matplotlib is not installed (`pip install 'mapcore[plot]'`).
+            PlanError: the ending is of no kind of picture.
+        """
+        from mapcore.planning.plot import draw
+
+        draw(self, Path(path))
 
     def __repr__(self) -> str:
         return (

@@ -2,54 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.maps import PartitionMap
+from mapcore.planning import charts
+from mapcore.planning.charts import bytes_text
 from mapcore.planning.nodes import ACTIVE, MAINTENANCE
 from mapcore.states import PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:
     from mapcore.planning.plans import Plan, Spread
 
-__all__ = ["report_document", "write_report"]
+__all__ = ["Forecast", "report_document", "write_report"]
 
-_BAR_WIDTH: Final = 40
-_MOST_BARS: Final = 10
-_BUSIEST: Final = 8
-_MASTERS: Final = (Placement.MASTER, Placement.PENDING_MASTER)
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+_NODES_LISTED: Final = 64
 
 
-def write_report(plan: Plan) -> str:
-    """Return the plan as text for people; lines of at most about 100 characters."""
+class Forecast(Protocol):
+    """How long the moves of a plan take: what `mapcore.schedule` returns."""
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether it counts seconds; otherwise rounds."""
+        ...
+
+    @property
+    def length(self) -> int | float:
+        """Rounds or seconds until the last copy is filled."""
+        ...
+
+    @property
+    def bound(self) -> int | float:
+        """No schedule is shorter."""
+        ...
+
+    @property
+    def is_optimal(self) -> bool:
+        """Whether it is as short as the bound."""
+        ...
+
+    @property
+    def reasons(self) -> list[str]:
+        """What the bound comes from."""
+        ...
+
+
+def write_report(plan: Plan, schedules: Sequence[Forecast] = ()) -> str:
+    """Return the plan as text for people; lines of at most about 110 characters.
+
+    Few nodes are listed one by one; of many, the report shows how many hold how many, and which
+    are the busiest.
+    """
+    by_node = (
+        (charts.node_table_text(plan),)
+        if plan.target.node_count <= _NODES_LISTED
+        else (
+            charts.histogram("copies a node", *_loads_of_active(plan)),
+            charts.histogram("masters a node", *_loads_of_active(plan, *charts.MASTERS)),
+            charts.busiest_nodes(plan),
+        )
+    )
     sections = (
         _heading(plan),
-        _cost(plan),
+        itertools.chain(_cost(plan), map(_length, schedules)),
         _balance(plan),
-        _histogram(plan, "copies a node", plan.loads_before(), plan.loads_after()),
-        _histogram(
-            plan, "masters a node", plan.loads_before(*_MASTERS), plan.loads_after(*_MASTERS)
-        ),
+        *by_node,
         _spread(plan),
         _scatter(plan),
         str(plan.certificate).splitlines(),
-        _busiest(plan),
         _warnings(plan),
     )
     return "\n\n".join(text for text in ("\n".join(lines) for lines in sections) if text)
 
 
-def report_document(plan: Plan) -> dict[str, Any]:
+def report_document(plan: Plan, schedules: Sequence[Forecast] = ()) -> dict[str, Any]:
     """Return the plan as a document of plain values."""
     balance = plan.balance
-    moved_in, moved_out = _traffic(plan)
     names = plan.target.nodes.names
-    busy = np.flatnonzero(moved_in + moved_out)
     return {
         "map": plan.map_name,
         "version": list(plan.target.version),
@@ -60,6 +96,7 @@ def report_document(plan: Plan) -> dict[str, Any]:
         "moves": [move._asdict() for move in plan.moves],
         "movesByReason": plan.moves.by_reason(),
         "bytesMoved": plan.bytes_moved,
+        "expected": {key: value for each in schedules for key, value in _expected(each).items()},
         "drops": [drop._asdict() for drop in plan.drops],
         "roleChanges": [change._asdict() for change in plan.role_changes],
         "roleChangesByReason": plan.role_changes.by_reason(),
@@ -82,10 +119,8 @@ def report_document(plan: Plan) -> dict[str, Any]:
             "leastWidth": plan.scatter.least_width,
             "mastersWithoutHeir": int(plan.scatter.lost.sum()),
         },
-        "traffic": {
-            names[node]: {"in": int(moved_in[node]), "out": int(moved_out[node])}
-            for node in busy.tolist()
-        },
+        "traffic": _traffic(plan),
+        "loads": _loads(plan),
         "certificate": plan.certificate.to_dict(),
         "warnings": list(plan.warnings),
     }
@@ -106,7 +141,7 @@ def _heading(plan: Plan) -> Iterator[str]:
 
 
 def _cost(plan: Plan) -> Iterator[str]:
-    size = "" if plan.bytes_moved is None else f" ({_bytes(plan.bytes_moved)})"
+    size = "" if plan.bytes_moved is None else f" ({bytes_text(plan.bytes_moved)})"
     for label, entries in (
         ("moves", plan.moves),
         ("drops", plan.drops),
@@ -117,6 +152,23 @@ def _cost(plan: Plan) -> Iterator[str]:
         yield f"{label:<14}{amount}{f'  by reason: {reasons}' if reasons else ''}"
 
 
+def _length(schedule: Forecast) -> str:
+    label = "time" if schedule.is_timed else "rounds"
+    length, bound = (
+        str(timedelta(seconds=round(value))) if schedule.is_timed else f"{value:,}"
+        for value in (schedule.length, schedule.bound)
+    )
+    least = "no schedule has less" if schedule.is_optimal else f"no schedule has less than {bound}"
+    because = f": {schedule.reasons[0].partition(': ')[2]}" if schedule.reasons else ""
+    return f"{label:<14}{length}  {least}{because}"
+
+
+def _expected(schedule: Forecast) -> dict[str, float]:
+    if schedule.is_timed:
+        return {"seconds": schedule.length, "secondsBound": schedule.bound}
+    return {"rounds": schedule.length, "roundsBound": schedule.bound}
+
+
 def _balance(plan: Plan) -> Iterator[str]:
     balance = plan.balance
     yield f"{'per unit of weight':<22}{'before':>26}{'after':>26}"
@@ -125,30 +177,13 @@ def _balance(plan: Plan) -> Iterator[str]:
     yield f"{'  masters':<22}{balance.masters_before!s:>26}{balance.masters_after!s:>26}"
 
 
-def _histogram(
-    plan: Plan, title: str, before: NDArray[np.int64], after: NDArray[np.int64]
-) -> Iterator[str]:
-    """Bars of how many nodes hold how many, before and after; nodes that are out are left out."""
+def _loads_of_active(
+    plan: Plan, *placements: Placement
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return loads before and after of the nodes that are not on their way out."""
     active = plan.work.start.table.modes == ACTIVE
-    if not active.any():
-        return
-    low = int(min(before[active].min(), after[active].min()))
-    high = int(max(before[active].max(), after[active].max()))
-    width = -(-(high - low + 1) // _MOST_BARS)
-    counted = [
-        np.bincount((loads[active] - low) // width, minlength=(high - low) // width + 1)
-        for loads in (before, after)
-    ]
-    most = max(int(counts.max()) for counts in counted)
-    yield f"{title:<18}{'nodes before':<{_BAR_WIDTH // 2 + 10}}nodes after"
-    for step, (was, now) in enumerate(zip(*counted, strict=True)):
-        if was or now:
-            first = low + step * width
-            last = min(high, first + width - 1)
-            label = str(first) if first == last else f"{first}-{last}"
-            bars = (f"{_bar(count, most)} {count:,}" if count else "" for count in (was, now))
-            left, right = bars
-            yield f"  {label:>14}  {left:<{_BAR_WIDTH // 2 + 10}}{right}".rstrip()
+    before = active & plan.existed
+    return plan.loads_before(*placements)[before], plan.loads_after(*placements)[active]
 
 
 def _spread(plan: Plan) -> Iterator[str]:
@@ -168,27 +203,6 @@ def _scatter(plan: Plan) -> Iterator[str]:
     alone = int(scatter.lost.sum())
     if alone:
         yield f"{alone:,} masters could pass to no other node"
-
-
-def _busiest(plan: Plan) -> Iterator[str]:
-    moved_in, moved_out = _traffic(plan)
-    total = moved_in + moved_out
-    order = np.argsort(-total, kind="stable")[:_BUSIEST]
-    if not total.any():
-        return
-    sizes = plan.current.sizes
-    yield f"{'busiest nodes':<34}{'moves in':>10}{'out':>10}" + (
-        f"{'bytes in':>14}{'out':>14}" if sizes is not None else ""
-    )
-    bytes_in, bytes_out = _traffic(plan, sizes) if sizes is not None else (moved_in, moved_out)
-    for node in order.tolist():
-        if total[node]:
-            line = (
-                f"  {plan.target.nodes.names[node]:<32}{moved_in[node]:>10,}{moved_out[node]:>10,}"
-            )
-            if sizes is not None:
-                line += f"{_bytes(int(bytes_in[node])):>14}{_bytes(int(bytes_out[node])):>14}"
-            yield line
 
 
 def _warnings(plan: Plan) -> Iterator[str]:
@@ -229,17 +243,33 @@ def _excess(
     return int(np.maximum(counts - even, 0).sum())
 
 
-def _traffic(
-    plan: Plan, sizes: NDArray[np.int64] | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return moves, or bytes, into and out of each node, if each is streamed from its source."""
-    moves, count = plan.moves, plan.target.node_count
-    amounts = np.ones(len(moves), np.int64) if sizes is None else sizes[moves.partitions]
-    has_source = moves.sources >= 0
-    moved_in, moved_out = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    np.add.at(moved_in, moves.nodes, amounts)
-    np.add.at(moved_out, moves.sources[has_source], amounts[has_source])
-    return moved_in, moved_out
+def _traffic(plan: Plan) -> dict[str, dict[str, int]]:
+    """Return what moves into and out of each node, for those with moves."""
+    traffic = plan.traffic
+    columns = {
+        "in": traffic.moves_in,
+        "out": traffic.moves_out,
+        "bytesIn": traffic.bytes_in,
+        "bytesOut": traffic.bytes_out,
+    }
+    busy = np.flatnonzero(traffic.moves)
+    amounts = {key: column[busy].tolist() for key, column in columns.items() if column is not None}
+    return {
+        plan.target.nodes.names[node]: dict(zip(amounts, row, strict=True))
+        for node, row in zip(busy.tolist(), zip(*amounts.values(), strict=True), strict=True)
+    }
+
+
+def _loads(plan: Plan) -> dict[str, dict[str, list[int]]]:
+    """Return what each node holds and leads, before and after."""
+    columns = (
+        np.stack([plan.loads_before(*which), plan.loads_after(*which)], axis=1).tolist()
+        for which in ((), charts.MASTERS)
+    )
+    return {
+        name: {"copies": copies, "masters": masters}
+        for name, copies, masters in zip(plan.target.nodes.names, *columns, strict=True)
+    }
 
 
 def _changes(plan: Plan) -> dict[str, list[str]]:
@@ -264,14 +294,3 @@ def _few(names: list[str]) -> str:
 
 def _range(spread: Spread) -> dict[str, float]:
     return {"min": spread.least, "mean": spread.mean, "max": spread.most}
-
-
-def _bar(count: int, most: int) -> str:
-    return "#" * max(1, round(count * (_BAR_WIDTH // 2) / most))
-
-
-def _bytes(count: int) -> str:
-    amount, unit = float(count), 0
-    while amount >= 1024 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1024, unit + 1
-    return f"{count} B" if unit == 0 else f"{amount:.1f} {_UNITS[unit]}"
