@@ -1,147 +1,148 @@
-"""The proof that a plan is optimal, checked without trusting the planner.
+"""Whether a placement is the best there is: checked from prices, without trusting the planner.
 
-A certificate holds dual prices. Any prices at all give a lower bound on what a plan can cost, by
-Lagrangian relaxation: let every partition choose for itself at the prices, let every node choose
-its load for itself, and add up. The checker derives the bound again from problem and prices,
-recounts what the plan costs, and compares. It shares no code with the planner.
+It is recounted, and what copies and nodes regret at the prices is all that the best could be below
+it (see `regrets`). The checker reads problem, nodes and prices, and no code of the planner's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore.planning.placement_check import PlacementProof, check_placement
+from mapcore.planning.faults import placement_faults
+from mapcore.planning.regrets import (
+    DEAREST,
+    Ints,
+    Proof,
+    outside_of,
+    proof_of,
+    ranked,
+    regrets_of_nodes,
+    saved_by,
+)
 
 if TYPE_CHECKING:
-    from mapcore.planning.roles import Roles, RolesProblem
+    from mapcore.planning.placement import Placement, PlacementProblem
 
-__all__ = ["PlacementProof", "RolesProof", "check_placement", "check_roles"]
+__all__ = ["check_placement"]
 
-Costs = tuple[int, int, int]
+_ROWS: Final = 1 << 14  # partitions looked at in one go
 
-# A kind of copy is its node, whether it would be new as a master, and whether not preferred.
-_KIND_COSTS: Final = np.array([[0, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 1]])
-
-
-@dataclass(frozen=True, slots=True)
-class RolesProof:
-    """What the checker found of a choice of masters.
-
-    Costs are (imbalance, changes of role, masters outside of `preferred`), compared in this order;
-    with `keep_current` they are (changes of role, imbalance, masters outside of `preferred`).
-
-    Attributes:
-        fault: what is wrong with the choice, in words, or None.
-        costs: of the choice, recounted.
-        bound: no choice costs less.
-    """
-
-    fault: str | None
-    costs: Costs
-    bound: Costs
-
-    @property
-    def is_optimal(self) -> bool:
-        """Whether the choice is sound, and no other one costs less."""
-        return self.fault is None and self.costs == self.bound
+Bools = NDArray[np.bool_]
 
 
-def check_roles(problem: RolesProblem, roles: Roles) -> RolesProof:
-    """Prove, or fail to prove, that masters are chosen as well as can be."""
-    node_count = len(problem.may_lead)
-    able = (problem.placed >= 0) & np.append(problem.may_lead, False)[problem.placed]
-    asked = np.maximum(problem.master_counts, 0)
-    wanted = np.minimum(asked, able.sum(axis=1))
-    is_new = ~_stands_in(problem.placed, problem.current_masters)
-    is_other = np.zeros_like(is_new)
-    if problem.preferred is not None:
-        is_other = ~_stands_in(problem.placed, problem.preferred)
-    kinds = problem.placed.astype(np.int64) * 4 + is_new * 2 + is_other
-
-    chosen = np.bincount(kinds[roles.is_master & able], minlength=4 * node_count)
-    loads = chosen.reshape(-1, 4).sum(axis=1)
-    costs = np.tile(_KIND_COSTS, (node_count, 1)).T @ chosen
-    costs[0] = (_outside(problem, loads) ** 2).sum()
-
-    # Levels of the objective, first to last, as columns of costs and prices.
-    levels = [1, 0, 2] if problem.keep_current else [0, 1, 2]
-    capacity = np.bincount(problem.placed[able], minlength=node_count)
-    bound = _bound(problem, roles.certificate.prices, kinds, able, wanted, capacity, levels)
-    unfit = (roles.is_master & ~able).any(axis=1) | (roles.is_master.sum(axis=1) != wanted)
-    fault = None
-    if unfit.any():
-        row = int(unfit.argmax())
-        fault = f"partition {row}: its masters are not {wanted[row]} of the copies that may lead"
-    elif (roles.imbalance, roles.role_changes) != (costs[0], costs[1]):
-        fault = f"found imbalance {costs[0]} and {costs[1]} changes of role, other than claimed"
-    elif roles.missing != int(asked.sum() - wanted.sum()):
-        fault = f"found {asked.sum() - wanted.sum()} masters missing, other than claimed"
-    return RolesProof(fault, _in_order(costs, levels), _in_order(bound, levels))
-
-
-def _bound(
-    problem: RolesProblem,
-    prices: NDArray[np.int64],
-    kinds: NDArray[np.int64],
-    able: NDArray[np.bool_],
-    wanted: NDArray[np.int64],
-    capacity: NDArray[np.int64],
-    levels: list[int],
-) -> NDArray[np.object_]:
-    """What all cost if partitions and nodes choose for themselves at the prices."""
-    kind_costs = np.tile(_KIND_COSTS, (len(prices), 1))
-    ascending = np.lexsort((np.repeat(prices, 4, axis=0) + kind_costs)[:, levels[::-1]].T)
-    rank = np.full(len(ascending) + 4, len(ascending))
-    rank[ascending] = np.arange(len(ascending))
-    ranks = np.sort(np.where(able, rank[kinds], len(ascending)), axis=1)
-    cheapest = ascending[ranks[np.arange(kinds.shape[1]) < wanted[:, None]]]
-    selected = np.bincount(cheapest, minlength=len(ascending))
-
-    loads = _cheapest_loads(problem, prices, capacity, levels)
-    surplus = selected.reshape(-1, 4).sum(axis=1) - loads
-    # Python's integers: prices of any size shall not wrap around into a bound that is too high.
-    bound = (prices.astype(object) * surplus[:, None]).sum(axis=0) + kind_costs.T @ selected
-    bound[0] += int((_outside(problem, loads) ** 2).sum())
-    return np.asarray(bound, dtype=object)
+def check_placement(problem: PlacementProblem, placement: Placement) -> Proof:
+    """Recount a placement and prove how good it is, in time linear in copies."""
+    made, asked, count = placement.certificate, problem.copy_counts, len(problem.eligible)
+    few = np.ones((1, count), bool) if problem.class_eligible is None else problem.class_eligible
+    usable = np.pad(few & problem.eligible, ((0, 0), (0, 1)))  # the last node is nowhere
+    of = np.zeros(len(asked), int) if problem.partition_class is None else problem.partition_class
+    wanted = np.minimum(asked, usable.sum(axis=1)[of])
+    pins = np.empty((0, len(asked)), int) if problem.pinned is None else problem.pinned.T
+    pins = np.where(usable[of, pins], pins, -1)
+    limit = np.full(count, len(asked))
+    if problem.node_limit is not None:
+        limit = np.clip(problem.node_limit, 0, len(asked))
+        limit = np.maximum(limit, np.bincount(pins[pins >= 0], minlength=count))
+    fault = next(placement_faults(problem, placement.nodes, usable, of, pins, limit), None)
+    if fault:
+        return Proof(fault)
+    found = placement.nodes.T
+    nodes = np.full((max(len(found), wanted.max(initial=0)), len(asked)), count)
+    np.copyto(nodes[: len(found)], found, where=found >= 0)
+    loads = np.bincount(nodes.ravel(), minlength=count + 1)[:count]
+    box = (problem.lower, problem.upper)
+    prices = np.vstack([made.missing_prices, made.spread_prices, made.balance_prices])
+    prices = np.vstack([prices, made.move_prices]).clip(-DEAREST, DEAREST)
+    regrets = regrets_of_nodes(
+        prices, loads, np.where(problem.eligible, limit, 0), {len(prices) - 2: box}
+    )
+    costs = np.zeros_like(regrets)
+    costs[0] = asked.sum() - loads.sum()
+    costs[-2] = (outside_of(loads, *box)[problem.eligible] ** 2).sum()
+    levels = np.pad(problem.levels, ((0, 0), (0, 1)), constant_values=-1).astype(np.int64)
+    ordered, rank = _placement_ranks(prices)
+    for number, able in enumerate(usable):
+        rows, near = np.flatnonzero(of == number), _nearest(rank[:, 1], levels, able, len(nodes))
+        values = [max(1, len(np.unique(level[able]))) for level in levels]
+        for some in np.array_split(rows, len(rows) // _ROWS + 1):
+            held, now = nodes[:, some], problem.current[some].T.astype(np.int64)
+            now = np.where(able[now], now, count)
+            free = np.arange(len(held))[:, None] < wanted[some]
+            free &= ~(held[:, None] == pins[None, :, some]).any(axis=1)
+            new = ~(held[:, None] == now).any(axis=1)
+            kinds, crowds = new.astype(np.int64), []
+            for bit, (level, value) in enumerate(zip(levels, values, strict=True), 1):
+                share, at = -(-wanted[some] // value), level[held]
+                same = (at[:, None] == at) & (held < count)
+                kinds |= (same.sum(axis=1) > share).astype(np.int64) << bit
+                earlier = np.tri(len(held), k=-1, dtype=bool)[:, :, None] & same
+                over = (earlier.sum(axis=1) >= share) & (held < count)
+                costs[bit] += np.count_nonzero(over)
+                crowds.append((level, share, at))
+            costs[-1] += np.count_nonzero(new & (held < count))
+            own = np.where(free, rank[held, kinds], -1)
+            regrets += _regrets_of_copies(ordered, rank, own, held, now, near, crowds)
+    return proof_of(costs, regrets)
 
 
-def _cheapest_loads(
-    problem: RolesProblem,
-    prices: NDArray[np.int64],
-    capacity: NDArray[np.int64],
-    levels: list[int],
-) -> NDArray[np.int64]:
-    """For each node the load from 0 to capacity whose squares, less what it earns, cost least."""
-    earned = prices[:, 0]
-    rise, fall = np.maximum(earned, 0), np.maximum(-earned, 0)
-    most = np.where(earned < 0, problem.lower - fall // 2, problem.upper + (rise + 1) // 2)
-    least = np.where(earned > 0, problem.upper + rise // 2, problem.lower - (fall + 1) // 2)
-    tie = np.where(prices[:, 1] != 0, prices[:, 1], prices[:, 2])
-    if levels[0] == 1:
-        tie = prices[:, 2]
-    loads: NDArray[np.int64] = np.clip(np.where(tie > 0, most, least), 0, capacity)
-    if levels[0] == 1:
-        ahead = prices[:, 1]
-        loads = np.where(ahead == 0, loads, np.where(ahead > 0, capacity, 0))
-    return loads
+def _placement_ranks(prices: Ints) -> tuple[Ints, Ints]:
+    """A copy costs a move or not, and an excess or not by level; nowhere a missing and a move."""
+    kinds = np.arange(2 << len(prices) - 3)
+    units = np.zeros((len(prices), len(kinds)), np.int64)
+    units[-1], units[1:-2] = kinds & 1, kinds >> np.arange(1, len(prices) - 2)[:, None] & 1
+    nowhere = np.eye(len(prices), dtype=np.int64)[[0, -1]].sum(axis=0)
+    ordered, rank = ranked(np.column_stack([prices, nowhere]), units)
+    rank[-1] = rank[-1, 0]
+    return ordered, rank
 
 
-def _outside(problem: RolesProblem, loads: NDArray[np.int64]) -> NDArray[np.int64]:
-    outside: NDArray[np.int64] = loads - np.clip(loads, problem.lower, problem.upper)
-    return outside
+def _nearest(rank: Ints, levels: Ints, able: Bools, width: int) -> list[Ints]:
+    """By level, for each value, the nodes to look at there: of its cheapest values the cheapest."""
+    tables, nodes = [], np.flatnonzero(able)
+    for group in [*levels[::-1], np.zeros_like(rank)]:
+        nodes = nodes[np.lexsort([rank[nodes], group[nodes]])]
+        at = group[nodes]
+        place = np.arange(len(nodes)) - np.searchsorted(at, at)
+        table = np.full((int(group.max()) + 1, width + 1), len(able) - 1)
+        table[at[place <= width], place[place <= width]] = nodes[place <= width]
+        tables.append(table)
+        nodes = nodes[place == 0]
+    return tables
 
 
-def _stands_in(placed: NDArray[np.int32], listed: NDArray[np.int32]) -> NDArray[np.bool_]:
-    found = np.zeros(placed.shape, np.bool_)
-    for column in listed.T:
-        found |= placed == column[:, None]
-    return found
-
-
-def _in_order(costs: NDArray[np.object_] | NDArray[np.int64], levels: list[int]) -> Costs:
-    first, second, third = (int(costs[level]) for level in levels)
-    return first, second, third
+def _regrets_of_copies(
+    ordered: Ints,
+    rank: Ints,
+    own: Ints,
+    held: Ints,
+    now: Ints,
+    near: list[Ints],
+    crowds: list[tuple[Ints, Ints, Ints]],
+) -> Ints:
+    """What copies would save, each exchanged alone for the best node that its partition has not."""
+    nowhere = len(rank) - 1
+    others = np.where((now[:, None] == held).any(axis=1), nowhere, now)
+    least = np.minimum(rank[others, 0].min(axis=0, initial=rank[-1, 0]), rank[near[-1][0, 0], 1])
+    doubt = np.flatnonzero(own.max(axis=0, initial=-1) > least)
+    if not len(doubt):
+        return np.zeros(len(ordered), np.int64)
+    own, held, others = own[:, doubt], held[:, doubt], others[:, doubt]
+    looks = [others, np.full((1, len(doubt)), nowhere)]
+    looks.append(np.broadcast_to(near[-1][0][:, None], (len(held) + 1, len(doubt))))
+    for table, (_, _, at) in zip(near[:-1], crowds[::-1], strict=True):
+        looks.append(table[at[:, doubt]].transpose(0, 2, 1).reshape(-1, len(doubt)))
+    look = np.concatenate(looks)
+    look = np.where((look[:, None] == held).any(axis=1), nowhere, look)
+    is_new = (np.arange(len(look)) >= len(others))[:, None]
+    regrets = np.zeros(len(ordered), np.int64)
+    for slot in range(len(held)):
+        kinds = np.broadcast_to(is_new, look.shape).astype(np.int64)
+        for bit, (level, share, at) in enumerate(crowds, 1):
+            beside = np.delete(at[:, doubt], slot, axis=0)
+            count = (level[look][:, None] == beside).sum(axis=1)
+            kinds |= (count >= share[doubt]).astype(np.int64) << bit
+        regrets += saved_by(ordered, own[slot], rank[look, kinds].min(axis=0))
+    return regrets

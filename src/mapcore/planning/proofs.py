@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mapcore.planning.certificate import check_roles
-from mapcore.planning.placement_check import check_placement
+from mapcore.planning.certificate import check_placement
+from mapcore.planning.certificate_of_roles import check_roles
+from mapcore.planning.regrets import Proof
 from mapcore.states import PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:
@@ -110,14 +112,9 @@ def _check_copies(work: Work) -> tuple[list[Objective], str | None]:
     if work.placement_problem is None or work.placement is None:
         return [], None
     proof = check_placement(work.placement_problem, work.placement)
-    objectives = [Objective("copies missing", proof.missing, proof.missing_bound)]
-    for level, value, bound in zip(
-        work.asked.settings.spread_levels, proof.spread_excess, proof.spread_bound, strict=True
-    ):
-        objectives.append(Objective(f"spread excess by {level}", value, bound))
-    objectives.append(Objective("imbalance of copies", proof.imbalance, proof.imbalance_bound))
-    objectives.append(Objective("moves", proof.moves, proof.moves_bound))
-    return objectives, proof.fault or None
+    spread = (f"spread excess by {level}" for level in work.asked.settings.spread_levels)
+    names = ("copies missing", *spread, "imbalance of copies", "moves")
+    return _objectives(names, proof), proof.fault
 
 
 def _check_masters(work: Work) -> tuple[list[Objective], str | None]:
@@ -125,12 +122,15 @@ def _check_masters(work: Work) -> tuple[list[Objective], str | None]:
     names = ["imbalance of masters", "changes of master"]
     if work.roles_problem.keep_current:
         names.reverse()
-    objectives = []
-    is_reached = True
-    for name, value, bound in zip(names, proof.costs, proof.bound, strict=False):
-        objectives.append(Objective(name, value, bound if is_reached else None))
-        is_reached = is_reached and value == bound
-    return objectives, proof.fault
+    return _objectives(names, proof), proof.fault
+
+
+def _objectives(names: Iterable[str], proof: Proof) -> list[Objective]:
+    """Name the parts of a proof, or as many of them as there are names for."""
+    return [
+        Objective(name, value, bound)
+        for name, value, bound in zip(names, proof.costs, proof.bounds, strict=False)
+    ]
 
 
 def _compare(target: PartitionMap, work: Work) -> str | None:

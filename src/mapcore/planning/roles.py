@@ -85,7 +85,7 @@ class RolesProblem:
 
 @dataclass(frozen=True, slots=True)
 class RolesCertificate:
-    """Dual prices by node, from which `certificate.check_roles` derives lower bounds by itself.
+    """Dual prices by node, from which `check_roles` derives lower bounds by itself.
 
     A price has a part for each level of the objective, as levels are compared before numbers:
     the price of a node is (imbalance, changes, not preferred).

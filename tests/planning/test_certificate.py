@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mapcore.planning.certificate import check_placement
 from mapcore.planning.placement import Placement, PlacementProblem, place
-from mapcore.planning.placement_check import check_placement
 from tests.planning.random_clusters import random_mixed_problem, random_problem
 from tests.twins.placement_oracle import Score, best, score
 
@@ -41,17 +41,12 @@ def with_prices(
 def proven(problem: PlacementProblem, placement: Placement) -> Score:
     """The bounds of the checker, where they claim nothing the cost itself."""
     proof = check_placement(problem, placement)
-    assert not proof.fault
-    spread = [
+    assert proof.fault is None
+    missing, *spread, imbalance, moves = (
         cost if bound is None else bound
-        for cost, bound in zip(proof.spread_excess, proof.spread_bound, strict=True)
-    ]
-    return Score(
-        proof.missing_bound,
-        tuple(spread),
-        proof.imbalance if proof.imbalance_bound is None else proof.imbalance_bound,
-        proof.moves if proof.moves_bound is None else proof.moves_bound,
+        for cost, bound in zip(proof.costs, proof.bounds, strict=True)
     )
+    return Score(missing, tuple(spread), imbalance, moves)
 
 
 MakesProblem = Callable[[int, int], PlacementProblem]
@@ -65,9 +60,9 @@ def test_what_the_planner_places_is_proven_optimal(make: MakesProblem, depth: in
         problem = make(seed, depth)
         placement = place(problem)
         proof = check_placement(problem, placement)
-        assert proof.optimal, (seed, proof)
-        assert (proof.missing, proof.spread_excess) == (placement.missing, placement.spread_excess)
-        assert (proof.imbalance, proof.moves) == (placement.imbalance, placement.moves)
+        assert proof.is_optimal, (seed, proof)
+        spread, imbalance, moves = placement.spread_excess, placement.imbalance, placement.moves
+        assert proof.costs == (placement.missing, *spread, imbalance, moves)
 
 
 @KINDS
@@ -112,7 +107,7 @@ def test_a_damaged_placement_is_called_optimal_only_if_it_is(
         except AssertionError:
             assert proof.fault
             is_optimal = False
-        assert proof.optimal == is_optimal, seed
+        assert proof.is_optimal == is_optimal, seed
 
 
 @pytest.mark.parametrize(
@@ -138,7 +133,7 @@ def test_what_is_no_placement_is_called_so(cells: list[list[int]], fault: str) -
     placement = replace(place(problem), nodes=np.array(cells, np.int32))
     proof = check_placement(problem, placement)
     assert proof.fault == fault
-    assert not proof.optimal
+    assert not proof.is_optimal
 
 
 def test_bounds_state_the_gap_of_a_placement_that_is_not_the_best() -> None:
@@ -152,6 +147,43 @@ def test_bounds_state_the_gap_of_a_placement_that_is_not_the_best() -> None:
     )
     placement = place(problem)
     swapped = check_placement(problem, replace(placement, nodes=1 - placement.nodes))
-    assert (swapped.moves, swapped.moves_bound) == (4, 0)
-    assert swapped.balance_is_optimal
-    assert not swapped.moves_are_minimal
+    assert swapped.costs == (0, 0, 4)
+    assert swapped.bounds == (0, 0, 0)
+
+
+def test_a_plan_of_needless_moves_is_refused_with_its_gap() -> None:
+    refused = 0
+    for seed in SEEDS:
+        problem = random_problem(seed, depth=1)
+        placement = place(problem)
+        optimum, _ = best(problem)
+        rng = np.random.default_rng(seed)
+        nodes = placement.nodes.copy()
+        for _ in range(10):  # two partitions swap a copy: loads stay, moves may not
+            (one, other), slot = rng.integers(len(nodes), size=2), rng.integers(nodes.shape[1])
+            nodes[[one, other], slot] = nodes[[other, one], slot]
+        proof = check_placement(problem, replace(placement, nodes=nodes))
+        if proof.fault or score(problem, nodes) == optimum:
+            continue
+        refused += 1
+        assert not proof.is_optimal, seed
+        assert proven(problem, replace(placement, nodes=nodes)) <= optimum, seed
+    assert refused > len(SEEDS) // 4
+
+
+def test_wrong_prices_prove_nothing() -> None:
+    unproven = 0
+    for seed in SEEDS:
+        problem = random_problem(seed, depth=2)
+        placement, nodes = place(problem), len(problem.eligible)
+        rng = np.random.default_rng(seed)
+        none = np.zeros(nodes, np.int64)
+        wrong = with_prices(
+            placement,
+            missing_prices=none,
+            spread_prices=np.zeros_like(problem.levels, np.int64),
+            balance_prices=rng.integers(-9, 10, nodes) * 2,
+            move_prices=none,
+        )
+        unproven += not check_placement(problem, wrong).is_optimal
+    assert unproven > len(SEEDS) // 2

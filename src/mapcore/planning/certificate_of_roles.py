@@ -1,0 +1,69 @@
+"""Whether masters are chosen as well as can be: proven from prices, by the same argument.
+
+A partition's masters are any so many of its copies that may lead, each at its own cost, so that
+exchanging all of them saves just what each exchange saves (see `regrets`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore.planning.regrets import (
+    DEAREST,
+    Proof,
+    outside_of,
+    proof_of,
+    ranked,
+    regrets_of_nodes,
+    saved_by,
+)
+
+if TYPE_CHECKING:
+    from mapcore.planning.roles import Roles, RolesProblem
+
+__all__ = ["check_roles"]
+
+
+def check_roles(problem: RolesProblem, roles: Roles) -> Proof:
+    """Recount a choice of masters among the copies and prove how good it is."""
+    able = (problem.placed >= 0) & np.append(problem.may_lead, False)[problem.placed]
+    asked, leads = np.maximum(problem.master_counts, 0), roles.is_master
+    wanted = np.minimum(asked, able.sum(axis=1))
+    unfit = (leads & ~able).any(axis=1) | (leads.sum(axis=1) != wanted)
+    if unfit.any():
+        row = int(unfit.argmax())
+        return Proof(f"partition {row}: found not {wanted[row]} masters that may lead")
+    other = np.zeros_like(able)
+    if problem.preferred is not None:
+        other = ~_stands_in(problem.placed, problem.preferred)
+    kinds = ~_stands_in(problem.placed, problem.current_masters) + 2 * other
+    parts = [1, 0, 2] if problem.keep_current else [0, 1, 2]
+    units = np.array([[0, 0, 0, 0], [0, 1, 0, 1], [0, 0, 1, 1]])[parts]
+    prices = roles.certificate.prices.T[parts].clip(-DEAREST, DEAREST)
+    ordered, rank = ranked(np.pad(prices, ((0, 0), (0, 1))), units)
+    ranks, most = rank[problem.placed, kinds], ordered.shape[1] - 1
+    best = np.where(able & ~leads, ranks, most).min(axis=1, initial=most)
+    own = np.where(leads, ranks, -1)
+    loads = np.bincount(problem.placed[leads], minlength=len(problem.may_lead))
+    room = np.bincount(problem.placed[able], minlength=len(problem.may_lead))
+    box = (problem.lower, problem.upper)
+    costs = units[:, kinds[leads]].sum(axis=1)
+    costs[parts[0]] = (outside_of(loads, *box) ** 2).sum()
+    regrets = regrets_of_nodes(prices, loads, room, {parts[0]: box})
+    regrets += saved_by(ordered, own, np.broadcast_to(best[:, None], own.shape))
+    proof = proof_of(costs, regrets)
+    claimed = [roles.missing, roles.imbalance, roles.role_changes]
+    if claimed != [(asked - wanted).sum(), costs[parts[0]], costs[parts[1]]]:
+        return replace(proof, fault="found other costs than claimed")
+    return proof
+
+
+def _stands_in(placed: NDArray[np.int32], listed: NDArray[np.int32]) -> NDArray[np.bool_]:
+    found = np.zeros(placed.shape, np.bool_)
+    for column in listed.T:
+        found |= placed == column[:, None]
+    return found
