@@ -55,8 +55,11 @@ if TYPE_CHECKING:
     from mapcore.planning.ranges import merge as merge
     from mapcore.planning.ranges import plan_ranges as plan_ranges
     from mapcore.planning.ranges import split as split
+    from mapcore.planning.tier_plans import TierPlan as TierPlan
+    from mapcore.planning.tiers import plan_tiers as plan_tiers
     from mapcore.routing import PackedKeys as PackedKeys
     from mapcore.routing import Router as Router
+    from mapcore.routing.tiers import TieredRouter as TieredRouter
     from mapcore.states import LITERAL as LITERAL
     from mapcore.states import PAIRED as PAIRED
     from mapcore.states import RUNNING as RUNNING
@@ -101,6 +104,8 @@ _HOMES = {
     "Verification": "actualizing.verify",
     "Version": "maps",
     "VersionWindow": "history",
+    "TierPlan": "planning.tier_plans",
+    "TieredRouter": "routing.tiers",
     "TransitionReport": "transitions",
     "WireError": "errors",
     "cluster_health": "health",
@@ -116,6 +121,7 @@ _HOMES = {
     "schedule": "actualizing.schedule",
     "verify": "actualizing.verify",
     "plan": "planning.planner",
+    "plan_tiers": "planning.tiers",
     "plan_ranges": "planning.ranges",
     "problems": "documents",
     "save": "documents",

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mapcore.planning.certificate import check_placement
 from mapcore.planning.certificate_of_roles import check_roles
+from mapcore.planning.objectives import Certificate, Objective
 from mapcore.planning.regrets import Proof
 from mapcore.states import PLACEMENT_MASK, Placement
 
@@ -18,39 +19,11 @@ if TYPE_CHECKING:
     from mapcore.maps import PartitionMap
     from mapcore.planning.plans import Work
 
-__all__ = ["Objective", "PlanCertificate"]
-
-
-@dataclass(frozen=True, slots=True)
-class Objective:
-    """One thing that a plan keeps small.
-
-    Attributes:
-        name: what it is.
-        value: what it is in this plan, recounted.
-        bound: no plan that is as good in all objectives before goes below; None if not proven.
-    """
-
-    name: str
-    value: int
-    bound: int | None
-
-    @property
-    def is_reached(self) -> bool:
-        """Whether no plan does better."""
-        return self.value == self.bound
-
-    def __str__(self) -> str:
-        if self.is_reached:
-            return f"{self.name:<28}{self.value:>12,}  no plan has less"
-        least = (
-            "nothing is proven" if self.bound is None else f"no plan has less than {self.bound:,}"
-        )
-        return f"{self.name:<28}{self.value:>12,}  {least}"
+__all__ = ["PlanCertificate"]
 
 
 @dataclass(frozen=True, eq=False)
-class PlanCertificate:
+class PlanCertificate(Certificate):
     """How good a plan is, by checkers that share no code with the planner.
 
     The checkers recount the target and derive lower bounds from prices that the planner hands
@@ -71,33 +44,11 @@ class PlanCertificate:
         """What is wrong with the plan, which would be a bug in mapcore."""
         return self._findings[1]
 
-    @property
-    def is_optimal(self) -> bool:
-        """Whether the plan is sound, and no plan is better in any objective in their order."""
-        return not self.faults and all(objective.is_reached for objective in self.objectives)
-
     def verify(self) -> bool:
         """Run the checkers again, and return whether the plan is proven sound and optimal."""
         for name in ("_findings", "objectives", "faults"):
             self.__dict__.pop(name, None)
         return self.is_optimal
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return it as a document of plain values."""
-        return {
-            "optimal": self.is_optimal,
-            "faults": list(self.faults),
-            "objectives": [
-                {"name": each.name, "value": each.value, "bound": each.bound}
-                for each in self.objectives
-            ],
-        }
-
-    def __str__(self) -> str:
-        if self.faults:
-            return "\n".join(("the plan is WRONG", *(f"  {fault}" for fault in self.faults)))
-        head = "proven optimal" if self.is_optimal else "sound, not proven optimal throughout"
-        return "\n".join((f"certificate: {head}", *(f"  {each}" for each in self.objectives)))
 
     @cached_property
     def _findings(self) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
