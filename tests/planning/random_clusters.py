@@ -140,3 +140,13 @@ def random_mixed_problem(
         pinned=pinned,
         node_limit=node_limit,
     )
+
+
+def beside_others(problem: PlacementProblem, seed: int) -> PlacementProblem:
+    """The problem where other maps hold copies on the same nodes, more or less evenly."""
+    rng = random.Random(seed + 2_000_000)
+    most = rng.choice([1, 3, 8])
+    nodes = len(problem.lower)
+    lower = problem.lower + np.array([rng.randint(-most, most) for _ in range(nodes)], np.int64)
+    upper = lower + np.array([rng.randint(0, 1) for _ in range(nodes)], np.int64)
+    return replace(problem, sum_lower=lower, sum_upper=upper)

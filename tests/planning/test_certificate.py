@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mapcore.planning.certificate import check_placement
 from mapcore.planning.placement import Placement, PlacementProblem, place
-from tests.planning.random_clusters import random_mixed_problem, random_problem
+from tests.planning.random_clusters import beside_others, random_mixed_problem, random_problem
 from tests.twins.placement_oracle import Score, best, score
 
 SEEDS = range(80)
@@ -25,6 +25,7 @@ def with_prices(
     missing_prices: Prices,
     spread_prices: Prices,
     balance_prices: Prices,
+    sum_prices: Prices,
     move_prices: Prices,
 ) -> Placement:
     old = placement.certificate
@@ -33,6 +34,7 @@ def with_prices(
         missing_prices=old.missing_prices + missing_prices,
         spread_prices=old.spread_prices + spread_prices,
         balance_prices=old.balance_prices + balance_prices,
+        sum_prices=old.sum_prices + sum_prices,
         move_prices=old.move_prices + move_prices,
     )
     return replace(placement, certificate=certificate)
@@ -42,15 +44,27 @@ def proven(problem: PlacementProblem, placement: Placement) -> Score:
     """The bounds of the checker, where they claim nothing the cost itself."""
     proof = check_placement(problem, placement)
     assert proof.fault is None
-    missing, *spread, imbalance, moves = (
+    missing, *spread, imbalance, in_sum, moves = (
         cost if bound is None else bound
         for cost, bound in zip(proof.costs, proof.bounds, strict=True)
     )
-    return Score(missing, tuple(spread), imbalance, moves)
+    return Score(missing, tuple(spread), imbalance, in_sum, moves)
 
 
 MakesProblem = Callable[[int, int], PlacementProblem]
-KINDS = pytest.mark.parametrize("make", [random_problem, random_mixed_problem])
+
+
+def with_others(seed: int, depth: int) -> PlacementProblem:
+    return beside_others(random_problem(seed, depth, 16, 20), seed)
+
+
+def mixed_with_others(seed: int, depth: int) -> PlacementProblem:
+    return beside_others(random_mixed_problem(seed, depth, 12, 12), seed)
+
+
+KINDS = pytest.mark.parametrize(
+    "make", [random_problem, random_mixed_problem, with_others, mixed_with_others]
+)
 
 
 @KINDS
@@ -61,8 +75,9 @@ def test_what_the_planner_places_is_proven_optimal(make: MakesProblem, depth: in
         placement = place(problem)
         proof = check_placement(problem, placement)
         assert proof.is_optimal, (seed, proof)
-        spread, imbalance, moves = placement.spread_excess, placement.imbalance, placement.moves
-        assert proof.costs == (placement.missing, *spread, imbalance, moves)
+        spread, moves = placement.spread_excess, placement.moves
+        imbalances = placement.imbalance, placement.sum_imbalance
+        assert proof.costs == (placement.missing, *spread, *imbalances, moves)
 
 
 @KINDS
@@ -80,6 +95,7 @@ def test_no_prices_claim_more_than_is_true(make: MakesProblem, depth: int) -> No
                 missing_prices=rng.integers(-1, 2, nodes) * (scale == 3),
                 spread_prices=rng.integers(-1, 2, problem.levels.shape) * (scale == 3),
                 balance_prices=rng.integers(-scale, scale + 1, nodes),
+                sum_prices=rng.integers(-scale, scale + 1, nodes),
                 move_prices=rng.integers(-scale, scale + 1, nodes),
             )
             assert proven(problem, shaken) <= optimum, (seed, scale)
@@ -147,8 +163,8 @@ def test_bounds_state_the_gap_of_a_placement_that_is_not_the_best() -> None:
     )
     placement = place(problem)
     swapped = check_placement(problem, replace(placement, nodes=1 - placement.nodes))
-    assert swapped.costs == (0, 0, 4)
-    assert swapped.bounds == (0, 0, 0)
+    assert swapped.costs == (0, 0, 0, 4)
+    assert swapped.bounds == (0, 0, 0, 0)
 
 
 def test_a_plan_of_needless_moves_is_refused_with_its_gap() -> None:
@@ -183,6 +199,7 @@ def test_wrong_prices_prove_nothing() -> None:
             missing_prices=none,
             spread_prices=np.zeros_like(problem.levels, np.int64),
             balance_prices=rng.integers(-9, 10, nodes) * 2,
+            sum_prices=none,
             move_prices=none,
         )
         unproven += not check_placement(problem, wrong).is_optimal

@@ -9,7 +9,7 @@ import pytest
 
 from mapcore.errors import PlanError
 from mapcore.planning.placement import Placement, PlacementProblem, place
-from tests.planning.random_clusters import random_mixed_problem, random_problem
+from tests.planning.random_clusters import beside_others, random_mixed_problem, random_problem
 from tests.twins.placement_oracle import Score, best, score
 
 
@@ -29,7 +29,13 @@ def even_problem(
 
 
 def claimed(placement: Placement) -> Score:
-    return Score(placement.missing, placement.spread_excess, placement.imbalance, placement.moves)
+    return Score(
+        placement.missing,
+        placement.spread_excess,
+        placement.imbalance,
+        placement.sum_imbalance,
+        placement.moves,
+    )
 
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
@@ -47,6 +53,26 @@ def test_no_placement_is_better_than_the_one_found(depth: int, first: int) -> No
 def test_no_placement_is_better_where_partitions_differ(depth: int, first: int) -> None:
     for seed in range(first, first + 50):
         problem = random_mixed_problem(seed, depth)
+        placement = place(problem)
+        assert score(problem, placement.nodes) == best(problem)[0], seed
+        assert claimed(placement) == score(problem, placement.nodes), seed
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+@pytest.mark.parametrize("first", range(0, 200, 100))
+def test_no_placement_is_better_in_sum_with_other_maps(depth: int, first: int) -> None:
+    for seed in range(first, first + 100):
+        plain = random_problem(seed, depth, most_nodes=20, most_partitions=24)
+        problem = beside_others(plain, seed)
+        placement = place(problem)
+        assert score(problem, placement.nodes) == best(problem)[0], seed
+        assert claimed(placement) == score(problem, placement.nodes), seed
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_no_placement_of_partitions_that_differ_is_better_in_sum(depth: int) -> None:
+    for seed in range(100):
+        problem = beside_others(random_mixed_problem(seed, depth, 14, 16), seed)
         placement = place(problem)
         assert score(problem, placement.nodes) == best(problem)[0], seed
         assert claimed(placement) == score(problem, placement.nodes), seed
@@ -89,7 +115,7 @@ def test_partitions_stay_on_the_nodes_of_their_class() -> None:
 
 def test_a_fresh_map_has_every_copy_in_a_zone_of_its_own() -> None:
     placement = place(even_problem(partitions=12, nodes=8, copies=2, zones=4))
-    assert claimed(placement) == Score(0, (0,), 0, 24)
+    assert claimed(placement) == Score(0, (0,), 0, 0, 24)
 
 
 def test_placing_again_moves_nothing() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ class Score:
     missing: int
     spread_excess: tuple[int, ...]
     imbalance: int
+    sum_imbalance: int
     moves: int
 
 
@@ -74,11 +76,23 @@ def score(problem: PlacementProblem, nodes: NDArray[np.int32]) -> Score:
         for k, share in enumerate(even_shares(problem, partition)):
             values = Counter(problem.levels[k][row].tolist())
             excess[k] += sum(max(0, count - share) for count in values.values())
-    imbalance = 0
+    imbalance = sum_imbalance = 0
     for n in np.flatnonzero(problem.eligible).tolist():
         assert load[n] <= limits(problem)[n], "a node above its limit"
-        imbalance += max(0, int(problem.lower[n]) - load[n], load[n] - int(problem.upper[n])) ** 2
-    return Score(missing, tuple(excess), imbalance, moves)
+        imbalance += outside(problem.lower, problem.upper, n, load[n]) ** 2
+        if problem.sum_lower is not None and problem.sum_upper is not None:
+            sum_imbalance += outside(problem.sum_lower, problem.sum_upper, n, load[n]) ** 2
+    return Score(missing, tuple(excess), imbalance, sum_imbalance, moves)
+
+
+def outside(lower: NDArray[np.int64], upper: NDArray[np.int64], node: int, load: int) -> int:
+    return max(0, int(lower[node]) - load, load - int(upper[node]))
+
+
+def slopes(lower: NDArray[np.int64], upper: NDArray[np.int64], node: int, loads: int) -> list[int]:
+    """What the squared distance grows by with each copy of a node, from none on."""
+    squares = [outside(lower, upper, node, load) ** 2 for load in range(loads + 1)]
+    return [after - before for before, after in pairwise(squares)]
 
 
 class _Network:
@@ -105,7 +119,10 @@ def best(problem: PlacementProblem) -> tuple[Score, NDArray[np.int32]]:
     total = int(problem.copy_counts.sum())
     network, limit = _Network(), limits(problem)
     slope_most = 2 * max(partitions, int(problem.lower.max(initial=0))) + 2
-    unit_imbalance = total + 1
+    unit_imbalance = unit_sum = total + 1
+    if problem.sum_lower is not None and problem.sum_upper is not None:
+        farthest = max(int(np.abs(problem.sum_lower).max()), int(np.abs(problem.sum_upper).max()))
+        unit_imbalance *= (2 * (farthest + partitions) + 2) * total + 1
     unit = [0] * depth
     weight = unit_imbalance * (slope_most * total + 1)
     for k in reversed(range(depth)):
@@ -131,10 +148,13 @@ def best(problem: PlacementProblem) -> tuple[Score, NDArray[np.int32]]:
             carries.append((network.arc(above, ("n", n), 1, cost), p, n))
     for n in np.flatnonzero(problem.eligible).tolist():
         network.vertex(("n", n))
-        low, high = int(problem.lower[n]), int(problem.upper[n])
-        for held in range(int(limit[n])):
-            slope = -2 * (low - held) + 1 if held < low else max(0, 2 * (held - high) + 1)
-            network.arc(("n", n), "sink", 1, slope * unit_imbalance)
+        most = int(limit[n])
+        costs = [unit_imbalance * slope for slope in slopes(problem.lower, problem.upper, n, most)]
+        if problem.sum_lower is not None and problem.sum_upper is not None:
+            in_sum = slopes(problem.sum_lower, problem.sum_upper, n, most)
+            costs = [own + unit_sum * more for own, more in zip(costs, in_sum, strict=True)]
+        for cost in costs:
+            network.arc(("n", n), "sink", 1, cost)
     network.flow.set_node_supply(network.vertex("sink"), -total)
     status = network.flow.solve()
     assert status == network.flow.OPTIMAL, status

@@ -10,22 +10,29 @@ from ortools.graph.python import min_cost_flow
 from mapcore.planning.roles import RolesProblem
 
 
-def best_costs(problem: RolesProblem) -> tuple[int, int, int]:
-    """Return (imbalance, changes of role, masters outside of preferred) of a best choice.
+def best_costs(problem: RolesProblem) -> tuple[int, int, int, int]:
+    """Return what a best choice costs.
+
+    That is (imbalance, imbalance of the sum, changes of role, masters outside of preferred).
 
     Flow from each partition through its copies to nodes; each node has one arc for every master
-    that it could take, which costs what that one adds to the squared distance.
+    that it could take, which costs what that one adds to the squared distances.
     """
     flow = min_cost_flow.SimpleMinCostFlow()
     partitions, nodes = len(problem.placed), len(problem.may_lead)
-    width = problem.placed.shape[1]
-    unpreferred_unit = 1
-    small = partitions * width + 1
-    most = int(max(problem.upper.max(initial=0), partitions)) + 1
+    distances = [(problem.lower, problem.upper)]
+    if problem.sum_lower is not None and problem.sum_upper is not None:
+        distances.append((problem.sum_lower, problem.sum_upper))
+    small = partitions * problem.placed.shape[1] + 1
+    unpreferred_unit, change_unit = 1, small
+    unit = small if problem.keep_current else small * small
+    units: list[int] = []
+    for bounds in reversed(distances):
+        farthest = partitions + max(int(np.abs(bound).max(initial=0)) for bound in bounds)
+        units.insert(0, unit)
+        unit *= 2 * (2 * farthest + 1) * small
     if problem.keep_current:
-        imbalance_unit, change_unit = small, 2 * small * nodes * most * most
-    else:
-        imbalance_unit, change_unit = small * small, small
+        change_unit = unit
 
     copies: list[tuple[int, int, bool, bool]] = []
     capacity: Counter[int] = Counter()
@@ -48,15 +55,16 @@ def best_costs(problem: RolesProblem) -> tuple[int, int, int]:
         total += supply
 
     sink = partitions + nodes
-    lift = 2 * int(problem.lower.max(initial=0))
     for node, room in capacity.items():
-        lower, upper = int(problem.lower[node]), int(problem.upper[node])
         for load in range(room):
-            before = max(load - upper, 0, lower - load) ** 2
-            after = max(load + 1 - upper, 0, lower - load - 1) ** 2
-            flow.add_arc_with_capacity_and_unit_cost(
-                partitions + node, sink, 1, imbalance_unit * (after - before + lift)
-            )
+            cost = 0
+            for unit, (lower, upper) in zip(units, distances, strict=True):
+                before, after = (
+                    max(held - int(upper[node]), 0, int(lower[node]) - held) ** 2
+                    for held in (load, load + 1)
+                )
+                cost += unit * (after - before)
+            flow.add_arc_with_capacity_and_unit_cost(partitions + node, sink, 1, cost)
     flow.set_node_supply(sink, -total)
     status = flow.solve()
     assert status == flow.OPTIMAL, status
@@ -68,5 +76,8 @@ def best_costs(problem: RolesProblem) -> tuple[int, int, int]:
             loads[node] += 1
             changes += is_new
             others += is_other
-    outside = np.maximum(loads - problem.upper, 0) + np.maximum(problem.lower - loads, 0)
-    return int((outside**2).sum()), changes, others
+    squares = [
+        int(((np.maximum(loads - upper, 0) + np.maximum(lower - loads, 0)) ** 2).sum())
+        for lower, upper in distances
+    ]
+    return squares[0], sum(squares[1:]), changes, others

@@ -23,8 +23,11 @@ cdef extern from "placement/engine.hpp" namespace "mapcore::placement" nogil:
         const int64_t *lower
         const int64_t *upper
         const int64_t *limit
+        const int64_t *sum_lower
+        const int64_t *sum_upper
         int32_t *chosen
         int64_t *balance_prices
+        int64_t *sum_prices
         int64_t *move_prices
 
     cdef struct PricedProblem:
@@ -41,11 +44,14 @@ cdef extern from "placement/engine.hpp" namespace "mapcore::placement" nogil:
         const int64_t *lower
         const int64_t *upper
         const int64_t *limit
+        const int64_t *sum_lower
+        const int64_t *sum_upper
         int32_t nowhere
         int32_t *chosen
         int64_t *missing_prices
         int64_t *spread_prices
         int64_t *balance_prices
+        int64_t *sum_prices
         int64_t *move_prices
 
     Outcome c_place_priced "mapcore::placement::place_priced"(
@@ -67,8 +73,11 @@ def place_uniform(
     const int64_t[::1] lower,
     const int64_t[::1] upper,
     const int64_t[::1] limit,
+    const int64_t[::1] sum_lower,
+    const int64_t[::1] sum_upper,
     int32_t[:, ::1] chosen,
     int64_t[::1] balance_prices,
+    int64_t[::1] sum_prices,
     int64_t[::1] move_prices,
     interrupt,
 ):
@@ -89,8 +98,14 @@ def place_uniform(
     problem.lower = &lower[0]
     problem.upper = &upper[0]
     problem.limit = &limit[0]
+    problem.sum_lower = NULL
+    problem.sum_upper = NULL
+    if sum_lower is not None and sum_upper is not None:
+        problem.sum_lower = &sum_lower[0]
+        problem.sum_upper = &sum_upper[0]
     problem.chosen = &chosen[0, 0]
     problem.balance_prices = &balance_prices[0]
+    problem.sum_prices = &sum_prices[0]
     problem.move_prices = &move_prices[0]
     with nogil:
         outcome = c_place_uniform(problem, may_go_on, <void *>watch)
@@ -111,11 +126,14 @@ def place_priced(
     const int64_t[::1] lower,
     const int64_t[::1] upper,
     const int64_t[::1] limit,
+    const int64_t[::1] sum_lower,
+    const int64_t[::1] sum_upper,
     int32_t nowhere,
     int32_t[:, ::1] chosen,
     int64_t[::1] missing_prices,
     int64_t[:, ::1] spread_prices,
     int64_t[::1] balance_prices,
+    int64_t[::1] sum_prices,
     int64_t[::1] move_prices,
     interrupt,
 ):
@@ -145,11 +163,17 @@ def place_priced(
     problem.lower = &lower[0]
     problem.upper = &upper[0]
     problem.limit = &limit[0]
+    problem.sum_lower = NULL
+    problem.sum_upper = NULL
+    if sum_lower is not None and sum_upper is not None:
+        problem.sum_lower = &sum_lower[0]
+        problem.sum_upper = &sum_upper[0]
     problem.chosen = &chosen[0, 0]
     problem.nowhere = nowhere
     problem.missing_prices = &missing_prices[0]
     problem.spread_prices = &spread_prices[0, 0] if levels.shape[0] else NULL
     problem.balance_prices = &balance_prices[0]
+    problem.sum_prices = &sum_prices[0]
     problem.move_prices = &move_prices[0]
     with nogil:
         outcome = c_place_priced(problem, may_go_on, <void *>watch)

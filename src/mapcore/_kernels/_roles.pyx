@@ -25,12 +25,18 @@ cdef extern from "roles/solve.hpp" namespace "mapcore::roles" nogil:
     cdef struct Shares:
         const int64_t *lower
         const int64_t *upper
+        const int64_t *sum_lower
+        const int64_t *sum_upper
         size_t count
+
+    cdef struct Bits:
+        int imbalance
+        int sum
 
     cdef struct Scale:
         int64_t change
         int64_t unpreferred
-        int imbalance_bits
+        Bits bits
 
     cdef struct Answer:
         uint8_t *is_master
@@ -72,10 +78,13 @@ def solve_roles(
     const uint8_t[::1] may_lead,
     const int64_t[::1] lower,
     const int64_t[::1] upper,
+    const int64_t[::1] sum_lower,
+    const int64_t[::1] sum_upper,
     bint keep_current,
     int64_t change,
     int64_t unpreferred,
     int imbalance_bits,
+    int sum_bits,
     uint8_t[:, ::1] is_master,
     int64_t[::1] loads,
     int64_t[::1] prices,
@@ -83,7 +92,7 @@ def solve_roles(
 ):
     """Choose masters; write them, the nodes' loads and prices; return (missing, role changes).
 
-    `preferred` may be None. Whatever `interrupt` or a signal handler raises ends the search.
+    `preferred` may be None, and both of the sum. Whatever `interrupt` or a signal handler raises ends the search.
     """
     cdef Given given
     cdef Shares shares
@@ -111,10 +120,16 @@ def solve_roles(
     given.keep_current = keep_current
     shares.lower = &lower[0]
     shares.upper = &upper[0]
+    shares.sum_lower = NULL
+    shares.sum_upper = NULL
+    if sum_lower is not None and sum_upper is not None:
+        shares.sum_lower = &sum_lower[0]
+        shares.sum_upper = &sum_upper[0]
     shares.count = may_lead.shape[0]
     scale.change = change
     scale.unpreferred = unpreferred
-    scale.imbalance_bits = imbalance_bits
+    scale.bits.imbalance = imbalance_bits
+    scale.bits.sum = sum_bits
     answer.is_master = &is_master[0, 0]
     answer.loads = &loads[0]
     answer.prices = &prices[0]

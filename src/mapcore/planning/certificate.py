@@ -53,15 +53,16 @@ def check_placement(problem: PlacementProblem, placement: Placement) -> Proof:
     nodes = np.full((max(len(found), wanted.max(initial=0)), len(asked)), count)
     np.copyto(nodes[: len(found)], found, where=found >= 0)
     loads = np.bincount(nodes.ravel(), minlength=count + 1)[:count]
-    box = (problem.lower, problem.upper)
     prices = np.vstack([made.missing_prices, made.spread_prices, made.balance_prices])
-    prices = np.vstack([prices, made.move_prices]).clip(-DEAREST, DEAREST)
-    regrets = regrets_of_nodes(
-        prices, loads, np.where(problem.eligible, limit, 0), {len(prices) - 2: box}
-    )
+    prices = np.vstack([prices, made.sum_prices, made.move_prices]).clip(-DEAREST, DEAREST)
+    boxes = {len(prices) - 3: (problem.lower, problem.upper)}
+    if problem.sum_lower is not None and problem.sum_upper is not None:
+        boxes[len(prices) - 2] = (problem.sum_lower, problem.sum_upper)
+    regrets = regrets_of_nodes(prices, loads, np.where(problem.eligible, limit, 0), boxes)
     costs = np.zeros_like(regrets)
     costs[0] = asked.sum() - loads.sum()
-    costs[-2] = (outside_of(loads, *box)[problem.eligible] ** 2).sum()
+    for part, box in boxes.items():
+        costs[part] = (outside_of(loads, *box)[problem.eligible] ** 2).sum()
     levels = np.pad(problem.levels, ((0, 0), (0, 1)), constant_values=-1).astype(np.int64)
     ordered, rank = _placement_ranks(prices)
     for number, able in enumerate(usable):
@@ -90,9 +91,9 @@ def check_placement(problem: PlacementProblem, placement: Placement) -> Proof:
 
 def _placement_ranks(prices: Ints) -> tuple[Ints, Ints]:
     """A copy costs a move or not, and an excess or not by level; nowhere a missing and a move."""
-    kinds = np.arange(2 << len(prices) - 3)
+    kinds = np.arange(2 << len(prices) - 4)
     units = np.zeros((len(prices), len(kinds)), np.int64)
-    units[-1], units[1:-2] = kinds & 1, kinds >> np.arange(1, len(prices) - 2)[:, None] & 1
+    units[-1], units[1:-3] = kinds & 1, kinds >> np.arange(1, len(prices) - 3)[:, None] & 1
     nowhere = np.eye(len(prices), dtype=np.int64)[[0, -1]].sum(axis=0)
     ordered, rank = ranked(np.column_stack([prices, nowhere]), units)
     rank[-1] = rank[-1, 0]

@@ -41,23 +41,27 @@ def check_roles(problem: RolesProblem, roles: Roles) -> Proof:
     if problem.preferred is not None:
         other = ~_stands_in(problem.placed, problem.preferred)
     kinds = ~_stands_in(problem.placed, problem.current_masters) + 2 * other
-    parts = [1, 0, 2] if problem.keep_current else [0, 1, 2]
-    units = np.array([[0, 0, 0, 0], [0, 1, 0, 1], [0, 0, 1, 1]])[parts]
+    parts = [2, 0, 1, 3] if problem.keep_current else [0, 1, 2, 3]
+    units = np.array([[0, 0, 0, 0], [0, 0, 0, 0], [0, 1, 0, 1], [0, 0, 1, 1]])[parts]
     prices = roles.certificate.prices.T[parts].clip(-DEAREST, DEAREST)
     ordered, rank = ranked(np.pad(prices, ((0, 0), (0, 1))), units)
     ranks, most = rank[problem.placed, kinds], ordered.shape[1] - 1
     best = np.where(able & ~leads, ranks, most).min(axis=1, initial=most)
-    own = np.where(leads, ranks, -1)
+    led = np.where(leads, ranks, -1)
     loads = np.bincount(problem.placed[leads], minlength=len(problem.may_lead))
     room = np.bincount(problem.placed[able], minlength=len(problem.may_lead))
-    box = (problem.lower, problem.upper)
+    own, in_sum, changes = (parts.index(part) for part in range(3))
+    boxes = {own: (problem.lower, problem.upper)}
+    if problem.sum_lower is not None and problem.sum_upper is not None:
+        boxes[in_sum] = (problem.sum_lower, problem.sum_upper)
     costs = units[:, kinds[leads]].sum(axis=1)
-    costs[parts[0]] = (outside_of(loads, *box) ** 2).sum()
-    regrets = regrets_of_nodes(prices, loads, room, {parts[0]: box})
-    regrets += saved_by(ordered, own, np.broadcast_to(best[:, None], own.shape))
+    for part, box in boxes.items():
+        costs[part] = (outside_of(loads, *box) ** 2).sum()
+    regrets = regrets_of_nodes(prices, loads, room, boxes)
+    regrets += saved_by(ordered, led, np.broadcast_to(best[:, None], led.shape))
     proof = proof_of(costs, regrets)
-    claimed = [roles.missing, roles.imbalance, roles.role_changes]
-    if claimed != [(asked - wanted).sum(), costs[parts[0]], costs[parts[1]]]:
+    claimed = [roles.missing, roles.imbalance, roles.sum_imbalance, roles.role_changes]
+    if claimed != [(asked - wanted).sum(), costs[own], costs[in_sum], costs[changes]]:
         return replace(proof, fault="found other costs than claimed")
     return proof
 

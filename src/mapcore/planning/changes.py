@@ -133,6 +133,12 @@ class ChangedCluster:
     _base: Cluster
     _replacing: _Replacing
 
+    @property
+    def other_maps(self) -> dict[str, ClusterMap]:
+        """The maps that are not planned, by name."""
+        maps = self._base.maps
+        return {name: entry for name, entry in maps.items() if name != self.map_name}
+
     @cached_property
     def cluster(self) -> Cluster:
         """The cluster with its nodes changed; its maps are as they were."""

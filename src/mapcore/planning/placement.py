@@ -7,7 +7,9 @@ for, each line before the next:
 2. spread, outermost level first: the least excess, which is the copies above
    ceil(copies / values of the level that have an eligible node), summed over partitions and values;
 3. balance: the least sum of squared distances of the nodes' loads outside [lower, upper];
-4. the fewest moves: copies on nodes that hold none in `current`.
+4. where other maps stand on the same nodes, balance of the sum: the same, measured outside
+   [sum_lower, sum_upper];
+5. the fewest moves: copies on nodes that hold none in `current`.
 """
 
 from __future__ import annotations
@@ -45,6 +47,9 @@ class PlacementProblem:
         pinned: int32, partitions by any width, -1 for none: nodes that must hold a copy.
         node_limit: int64 by node: the most copies it may hold; pinned ones stand whatever it is.
         rules: where slaves stand relative to their master; `place` itself does not look at them.
+        sum_lower: int64 by node, or None where no other maps count: the floor of its share of all
+            maps in sum, less what the others hold there; may be below 0.
+        sum_upper: int64 by node, or None: the ceiling of the same.
     """
 
     current: NDArray[np.int32]
@@ -58,6 +63,8 @@ class PlacementProblem:
     pinned: NDArray[np.int32] | None = None
     node_limit: NDArray[np.int64] | None = None
     rules: CompiledRules | None = None
+    sum_lower: NDArray[np.int64] | None = None
+    sum_upper: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +79,22 @@ class PlacementCertificate:
         missing_prices: int64 by node: copies that go missing for each that it holds.
         spread_prices: int64, levels by nodes.
         balance_prices: int64 by node: its water level, the slope of the imbalance there.
+        sum_prices: int64 by node: the same of the imbalance of the sum of all maps.
         move_prices: int64 by node.
         spread_bound: claimed least excess by level.
         imbalance_bound: claimed least imbalance at that spread.
-        moves_bound: claimed least number of moves at that spread and imbalance.
+        sum_imbalance_bound: claimed least imbalance of the sum at that spread and imbalance.
+        moves_bound: claimed least number of moves at all that.
     """
 
     missing_prices: NDArray[np.int64]
     spread_prices: NDArray[np.int64]
     balance_prices: NDArray[np.int64]
+    sum_prices: NDArray[np.int64]
     move_prices: NDArray[np.int64]
     spread_bound: tuple[int, ...]
     imbalance_bound: int
+    sum_imbalance_bound: int
     moves_bound: int
 
 
@@ -96,6 +107,8 @@ class Placement:
             then new ones; -1 at the end of a row that has fewer.
         moves: copies on nodes that held none.
         imbalance: sum over nodes of the squared distance of the load outside [lower, upper].
+        sum_imbalance: the same for the sum of all maps, outside [sum_lower, sum_upper]; 0 where no
+            other maps count.
         spread_excess: by level, copies above the even share of a value.
         missing: copies asked for that found no node.
         certificate: the proof.
@@ -104,6 +117,7 @@ class Placement:
     nodes: NDArray[np.int32]
     moves: int
     imbalance: int
+    sum_imbalance: int
     spread_excess: tuple[int, ...]
     missing: int
     certificate: PlacementCertificate
@@ -130,6 +144,7 @@ def place(problem: PlacementProblem, *, interrupt: Callable[[], object] | None =
         np.zeros((len(problem.levels), nodes), np.int64),
         np.zeros(nodes, np.int64),
         np.zeros(nodes, np.int64),
+        np.zeros(nodes, np.int64),
     )
     if chosen.size and problem.eligible.any():
         outcome = _Outcome.NO_ROOM
@@ -147,6 +162,7 @@ class _Prices(NamedTuple):
     missing: NDArray[np.int64]
     spread: NDArray[np.int64]
     balance: NDArray[np.int64]
+    sum: NDArray[np.int64]
     move: NDArray[np.int64]
 
 
@@ -166,8 +182,11 @@ def _place_uniform(
         np.ascontiguousarray(problem.lower),
         np.ascontiguousarray(problem.upper),
         _limit(problem),
+        _contiguous(problem.sum_lower),
+        _contiguous(problem.sum_upper),
         placed,
         prices.balance,
+        prices.sum,
         prices.move,
         interrupt,
     )
@@ -212,6 +231,8 @@ def _place_priced(
         _with_nowhere(problem.lower, nowhere, 0),
         _with_nowhere(problem.upper, nowhere, len(chosen)),
         _with_nowhere(_limit(problem), nowhere, len(chosen)),
+        None if problem.sum_lower is None else _with_nowhere(problem.sum_lower, nowhere, 0),
+        None if problem.sum_upper is None else _with_nowhere(problem.sum_upper, nowhere, 0),
         len(problem.eligible),
         chosen,
         *grown,
@@ -220,6 +241,10 @@ def _place_priced(
     for price, found in zip(prices, grown, strict=True):
         price[..., used] = found[..., : len(problem.eligible)][..., used]
     return outcome
+
+
+def _contiguous(by_node: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+    return None if by_node is None else np.ascontiguousarray(by_node)
 
 
 def _with_nowhere(by_node: NDArray[Any], count: int, value: int) -> NDArray[Any]:
@@ -243,20 +268,33 @@ def _measured(problem: PlacementProblem, chosen: NDArray[np.int32], prices: _Pri
     held = chosen.reshape(-1)
     if held.min(initial=0) < 0:
         held = held[held >= 0]
-    load = np.bincount(held, minlength=len(problem.eligible))[problem.eligible]
-    outside = np.maximum(problem.lower[problem.eligible] - load, 0)
-    outside += np.maximum(load - problem.upper[problem.eligible], 0)
-    imbalance = int((outside * outside).sum())
+    load = np.bincount(held, minlength=len(problem.eligible))
+    imbalance = _imbalance(load, problem.lower, problem.upper, problem.eligible)
+    in_sum = 0
+    if problem.sum_lower is not None and problem.sum_upper is not None:
+        in_sum = _imbalance(load, problem.sum_lower, problem.sum_upper, problem.eligible)
     excess = _spread_excess(problem, chosen)
-    certificate = PlacementCertificate(*prices, excess, imbalance, moves)
+    certificate = PlacementCertificate(*prices, excess, imbalance, in_sum, moves)
     return Placement(
         chosen,
         moves,
         imbalance,
+        in_sum,
         excess,
         int(problem.copy_counts.sum(dtype=np.int64)) - len(held),
         certificate,
     )
+
+
+def _imbalance(
+    load: NDArray[np.int64],
+    lower: NDArray[np.int64],
+    upper: NDArray[np.int64],
+    among: NDArray[np.bool_],
+) -> int:
+    outside = np.maximum(lower[among] - load[among], 0)
+    outside += np.maximum(load[among] - upper[among], 0)
+    return int((outside * outside).sum())
 
 
 def _spread_excess(problem: PlacementProblem, chosen: NDArray[np.int32]) -> tuple[int, ...]:
@@ -321,8 +359,9 @@ def _check(problem: PlacementProblem) -> None:
             f"found levels of shape {problem.levels.shape}, expected a column for each of "
             f"{nodes} nodes"
         )
-    for name in ("lower", "upper"):
-        if getattr(problem, name).shape != (nodes,):
-            raise PlanError(
-                f"found {name} of shape {getattr(problem, name).shape}, expected ({nodes},)"
-            )
+    if (problem.sum_lower is None) != (problem.sum_upper is None):
+        raise PlanError("found one of sum_lower and sum_upper, expected both or neither")
+    for name in ("lower", "upper", "sum_lower", "sum_upper"):
+        found = getattr(problem, name)
+        if found is not None and found.shape != (nodes,):
+            raise PlanError(f"found {name} of shape {found.shape}, expected ({nodes},)")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mapcore._kernels import _planning
 from mapcore.cluster import Cluster, Node
 from mapcore.maps import PartitionMap, Version
-from mapcore.planning.changes import Changes, apply_changes
+from mapcore.planning.changes import ChangedCluster, Changes, apply_changes
 from mapcore.planning.maintenance import (
     kept_records,
     lent_masters,
@@ -19,7 +19,7 @@ from mapcore.planning.maintenance import (
     restored_masters,
     with_records,
 )
-from mapcore.planning.nodes import MAINTENANCE
+from mapcore.planning.nodes import ACTIVE, MAINTENANCE
 from mapcore.planning.placement import place
 from mapcore.planning.plans import Plan, Work
 from mapcore.planning.problem import (
@@ -32,6 +32,7 @@ from mapcore.planning.problem import (
 )
 from mapcore.planning.restrictions import restrict
 from mapcore.planning.roles import assign_roles
+from mapcore.planning.sums import Standing, copies_in_sum, masters_in_sum, standing
 from mapcore.states import PERSISTENCE_PAUSED, REPLICATION_PAUSED, Placement, state_code
 
 __all__ = ["plan"]
@@ -92,13 +93,26 @@ def plan(
         rebuild=rebuild,
     )
     changed = apply_changes(cluster, map, changes)
+    return plan_map(changed, changes, standing(changed.other_maps.values(), changed.index))
+
+
+def plan_map(changed: ChangedCluster, changes: Changes, others: Standing | None) -> Plan:
+    """Plan one map.
+
+    Args:
+        changed: the cluster with the changes applied, and the map.
+        changes: what was asked.
+        others: what the other maps hold.
+    """
     asked = asked_of(changed.entry.settings)
     start = start_of(changed, asked)
 
     problem, placement = None, None
     if changed.moves_data:
         problem = placement_problem(start, asked)
-        problem = restrict(problem, start, asked.settings, start.table.modes == MAINTENANCE)
+        resting = start.table.modes == MAINTENANCE
+        problem = restrict(problem, start, asked.settings, resting)
+        problem = copies_in_sum(problem, others, start.table, resting)
         placement = place(problem, interrupt=_let_signals_in)
         placed = placement.nodes
     else:
@@ -115,6 +129,8 @@ def plan(
         moves_data=changed.moves_data,
         keep_current=not changed.moves_data and not changes.named["maintain"],
     )
+    due = (start.table.modes == ACTIVE) & start.table.positive
+    role_problem = masters_in_sum(role_problem, others, start.table, due)
     roles = assign_roles(role_problem, interrupt=_let_signals_in)
     if changes.named["maintain"]:
         records = lent_masters(records, start, masters, roles.is_master, placed)
@@ -126,7 +142,7 @@ def plan(
         map_name=changed.map_name,
         current=start.current,
         target=target,
-        work=Work(changed, changes, asked, start, problem, placement, role_problem, roles),
+        work=Work(changed, changes, asked, start, problem, placement, role_problem, roles, others),
     )
 
 

@@ -26,6 +26,7 @@ from mapcore.planning.problem import Asked, Start
 from mapcore.planning.reasons import list_drops, list_moves, list_role_changes
 from mapcore.planning.roles import Roles, RolesProblem
 from mapcore.planning.scatter import Scatter, measure_scatter
+from mapcore.planning.sums import Standing
 from mapcore.planning.traffic import Traffic, traffic_of
 from mapcore.states import Placement
 
@@ -73,6 +74,7 @@ class Work:
         placement: what came of it.
         roles_problem: what was asked of the roles.
         roles: what came of it.
+        others: what other maps hold on the nodes; None where none holds anything.
     """
 
     changed: ChangedCluster
@@ -83,6 +85,7 @@ class Work:
     placement: PlacedCopies | None
     roles_problem: RolesProblem
     roles: Roles
+    others: Standing | None
 
 
 @dataclass(frozen=True, eq=False)

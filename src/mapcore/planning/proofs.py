@@ -64,23 +64,26 @@ def _check_copies(work: Work) -> tuple[list[Objective], str | None]:
         return [], None
     proof = check_placement(work.placement_problem, work.placement)
     spread = (f"spread excess by {level}" for level in work.asked.settings.spread_levels)
-    names = ("copies missing", *spread, "imbalance of copies", "moves")
+    in_sum = None if work.placement_problem.sum_lower is None else "imbalance in sum"
+    names = ("copies missing", *spread, "imbalance of copies", in_sum, "moves")
     return _objectives(names, proof), proof.fault
 
 
 def _check_masters(work: Work) -> tuple[list[Objective], str | None]:
     proof = check_roles(work.roles_problem, work.roles)
-    names = ["imbalance of masters", "changes of master"]
+    in_sum = None if work.roles_problem.sum_lower is None else "imbalance of masters in sum"
+    names = ["imbalance of masters", in_sum, "changes of master"]
     if work.roles_problem.keep_current:
-        names.reverse()
+        names = [names[2], *names[:2]]
     return _objectives(names, proof), proof.fault
 
 
-def _objectives(names: Iterable[str], proof: Proof) -> list[Objective]:
-    """Name the parts of a proof, or as many of them as there are names for."""
+def _objectives(names: Iterable[str | None], proof: Proof) -> list[Objective]:
+    """Name the parts of a proof, as many of them as there are names for; None leaves one out."""
     return [
         Objective(name, value, bound)
         for name, value, bound in zip(names, proof.costs, proof.bounds, strict=False)
+        if name is not None
     ]
 
 

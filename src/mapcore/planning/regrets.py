@@ -42,8 +42,9 @@ class Proof:
 
     Attributes:
         fault: why it is none at all, or None.
-        costs: of placements (missing, excess by level, imbalance, moves); of masters (imbalance,
-            changes, not preferred), with `keep_current` the changes first.
+        costs: of placements (missing, excess by level, imbalance, imbalance of the sum over maps,
+            moves); of masters (imbalance, imbalance of the sum, changes, not preferred), with
+            `keep_current` the changes first.
         bounds: least of each part among the best in all parts before; None where not proven.
     """
 

@@ -6,10 +6,12 @@ choice can be found exactly. What is best, in this order:
 
 1. as many masters as asked, where enough copies may lead;
 2. balance: the least sum of squares of the distances of nodes' masters from `[lower, upper]`;
-3. the fewest changes of role: masters that are not master now;
-4. where `preferred` is given, the fewest masters outside of it.
+3. where other maps have masters on the same nodes, balance of the sum: the same, measured from
+   `[sum_lower, sum_upper]`;
+4. the fewest changes of role: masters that are not master now;
+5. where `preferred` is given, the fewest masters outside of it.
 
-With `keep_current` 3 goes before 2: current masters that still may lead stay, and the others are
+With `keep_current` 4 goes before 2: current masters that still may lead stay, and the others are
 chosen so that the balance is the best that this allows. That is what a failover asks for.
 """
 
@@ -47,6 +49,9 @@ class RolesProblem:
         preferred: int32, as `current_masters`: the masters to prefer among equals, such as those
             of the map before maintenance.
         keep_current: whether current masters that still may lead stay, balanced or not.
+        sum_lower: int64 by node, or None where no other maps count: the floor of its share of the
+            masters of all maps, less those that the others have there; may be below 0.
+        sum_upper: int64 by node, or None: the ceiling of the same.
 
     Raises:
         PlanError: the arrays do not fit together.
@@ -60,6 +65,8 @@ class RolesProblem:
     upper: NDArray[np.int64]
     preferred: NDArray[np.int32] | None = None
     keep_current: bool = False
+    sum_lower: NDArray[np.int64] | None = None
+    sum_upper: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         partitions, nodes = len(self.placed), len(self.may_lead)
@@ -69,6 +76,11 @@ class RolesProblem:
         _check(self.may_lead, "may_lead", np.bool_, (nodes,))
         _check(self.lower, "lower", np.int64, (nodes,))
         _check(self.upper, "upper", np.int64, (nodes,))
+        for name in ("sum_lower", "sum_upper"):
+            if (found := getattr(self, name)) is not None:
+                _check(found, name, np.int64, (nodes,))
+        if (self.sum_lower is None) != (self.sum_upper is None):
+            raise PlanError("found one of sum_lower and sum_upper, expected both or neither")
         if self.preferred is not None:
             _check(self.preferred, "preferred", np.int32, (partitions, None))
         if np.any(self.lower < 0) or np.any(self.lower > self.upper):
@@ -88,10 +100,10 @@ class RolesCertificate:
     """Dual prices by node, from which `check_roles` derives lower bounds by itself.
 
     A price has a part for each level of the objective, as levels are compared before numbers:
-    the price of a node is (imbalance, changes, not preferred).
+    the price of a node is (imbalance, imbalance of the sum, changes, not preferred).
 
     Attributes:
-        prices: int64, nodes by 3.
+        prices: int64, nodes by 4.
     """
 
     prices: NDArray[np.int64]
@@ -104,6 +116,7 @@ class Roles:
     Attributes:
         is_master: partitions by the most copies, aligned with `RolesProblem.placed`.
         imbalance: the sum over nodes of the squared distance of their masters from their interval.
+        sum_imbalance: the same for the sum of all maps; 0 where no other maps count.
         role_changes: the masters that are not master now.
         missing: the masters asked for that no copy could be.
         certificate: the prices that prove that there is no better choice.
@@ -111,6 +124,7 @@ class Roles:
 
     is_master: NDArray[np.bool_]
     imbalance: int
+    sum_imbalance: int
     role_changes: int
     missing: int
     certificate: RolesCertificate
@@ -143,23 +157,34 @@ def assign_roles(problem: RolesProblem, *, interrupt: Callable[[], object] | Non
         np.ascontiguousarray(problem.may_lead).view(np.uint8),
         np.ascontiguousarray(problem.lower),
         np.ascontiguousarray(problem.upper),
+        None if problem.sum_lower is None else np.ascontiguousarray(problem.sum_lower),
+        None if problem.sum_upper is None else np.ascontiguousarray(problem.sum_upper),
         problem.keep_current,
         scale.change,
         scale.unpreferred,
         scale.imbalance_bits,
+        scale.sum_bits,
         is_master,
         loads,
         prices,
         interrupt,
     )
-    outside = np.maximum(loads - problem.upper, 0) + np.maximum(problem.lower - loads, 0)
+    in_sum = 0
+    if problem.sum_lower is not None and problem.sum_upper is not None:
+        in_sum = _imbalance(loads, problem.sum_lower, problem.sum_upper)
     return Roles(
         is_master=is_master.view(np.bool_),
-        imbalance=int((outside**2).sum()),
+        imbalance=_imbalance(loads, problem.lower, problem.upper),
+        sum_imbalance=in_sum,
         role_changes=role_changes,
         missing=missing,
         certificate=RolesCertificate(scale.split(prices)),
     )
+
+
+def _imbalance(loads: NDArray[np.int64], lower: NDArray[np.int64], upper: NDArray[np.int64]) -> int:
+    outside = np.maximum(loads - upper, 0) + np.maximum(lower - loads, 0)
+    return int((outside**2).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,25 +192,33 @@ class _Scale:
     """What the levels of the objective weigh in the engine's one number.
 
     The engine adds costs along paths, and a path visits a node at most once: so a level outweighs
-    the next one if its unit exceeds the difference of any two sums over as many nodes.
+    the next one if its unit exceeds the difference of any two sums over as many nodes. Imbalance
+    counts at the ends of a path alone.
     """
 
     change_bits: int
+    sum_bits: int
     imbalance_bits: int
 
     @classmethod
     def of(cls, problem: RolesProblem) -> _Scale:
         path_bits = (4 * len(problem.may_lead) + 4).bit_length()
         change_bits = 0 if problem.preferred is None else path_bits
-        scale = cls(change_bits, change_bits + path_bits)
+        sum_bits = imbalance_bits = change_bits + path_bits
         distance = max(len(problem.placed), int(problem.lower.max(initial=0)))
-        if scale.imbalance_bits + (2 * distance + 1).bit_length() > _PRICE_BITS:
+        if problem.sum_lower is not None and problem.sum_upper is not None:
+            most = np.bincount(problem.placed[problem.placed >= 0], minlength=len(problem.may_lead))
+            distance = _farthest(problem.lower, problem.upper, most)
+            imbalance_bits += (
+                8 * _farthest(problem.sum_lower, problem.sum_upper, most) + 8
+            ).bit_length()
+        if imbalance_bits + (2 * distance + 1).bit_length() > _PRICE_BITS:
             raise PlanError(
                 f"found {len(problem.may_lead)} nodes with up to {distance} masters each"
                 f"{'' if problem.preferred is None else ' and preferred ones'}, "
                 f"expected prices of at most {_PRICE_BITS} bits"
             )
-        return scale
+        return cls(change_bits, sum_bits, imbalance_bits)
 
     @property
     def change(self) -> int:
@@ -196,11 +229,18 @@ class _Scale:
         return int(self.change_bits > 0)
 
     def split(self, prices: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return (imbalance, changes, not preferred) of each price."""
-        imbalance = (prices + (1 << self.imbalance_bits >> 1)) >> self.imbalance_bits
-        rest = prices - (imbalance << self.imbalance_bits)
-        changes = (rest + (self.change >> 1)) >> self.change_bits
-        return np.stack([imbalance, changes, rest - (changes << self.change_bits)], axis=1)
+        """Return (imbalance, imbalance of the sum, changes, not preferred) of each price."""
+        parts, rest = [], prices
+        for bits in (self.imbalance_bits, self.sum_bits, self.change_bits):
+            part = (rest + (1 << bits >> 1)) >> bits
+            rest = rest - (part << bits)
+            parts.append(part)
+        return np.stack([*parts, rest], axis=1)
+
+
+def _farthest(lower: NDArray[np.int64], upper: NDArray[np.int64], most: NDArray[np.int64]) -> int:
+    """The farthest that loads from none to the most can be outside of the bounds."""
+    return max(0, int(lower.max(initial=0)), int((most - upper).max(initial=0)))
 
 
 def _check(

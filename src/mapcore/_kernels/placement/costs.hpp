@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <vector>
 
 #include "rows.hpp"
@@ -41,24 +42,47 @@ struct BoundedCosts {
 //
 // Slopes of the imbalance are rounded towards zero to multiples of 2^coarseness. Solved first with
 // coarse slopes and then with ever finer ones, no load has far to go.
+//
+// A path visits a node once, and has at most two slopes, those at its ends: as many bits are left
+// to moves and to either slope as that can take, and all others to the excess.
 struct PricedCosts {
   using Label = __int128;
-  static constexpr int MOVE_BIT = 24, SLOPE_BIT = 48, EXCESS_BIT = 76, LAST_BIT = 120;
-  static constexpr Label HOP = 1, MOVE = Label{1} << MOVE_BIT, SLOPE = Label{1} << SLOPE_BIT;
+  static constexpr int MOVE_BIT = 20, SUM_BIT = 40, LAST_BIT = 120;
+  static constexpr Label HOP = 1, MOVE = Label{1} << MOVE_BIT;
   static constexpr Label MISSING = Label{1} << LAST_BIT, FAR = Label{1} << (LAST_BIT + 2);
   static constexpr bool BOUNDED = false;
 
   const Tree& tree;
   const int64_t *lower, *upper, *limit;  // by node
+  const int64_t *sum_lower, *sum_upper;  // null where no other maps count
   Node nowhere;                          // first of the nodes whose copies count as missing
   std::vector<int32_t> even_share;       // class x (depth + 1)
+  int slope_bit = SUM_BIT, excess_bit_ = SUM_BIT;
   int coarseness = 0;
 
-  // Bits for one level's excess, and where the digits of a level begin.
-  static int excess_bits(int32_t depth) { return (LAST_BIT - EXCESS_BIT) / std::max(1, depth); }
-  int excess_bit(int32_t level) const {
-    return EXCESS_BIT + (tree.depth - level) * excess_bits(tree.depth);
+  // Give either slope the bits that it can take.
+  void set_bits() {
+    int64_t steepest = 0, steepest_sum = 0;
+    for (Node n : tree.by_home) {
+      if (is_nowhere(n)) continue;
+      steepest = std::max({steepest, std::abs(slope_of(lower[n], upper[n], 0)),
+                           std::abs(slope_of(lower[n], upper[n], limit[n]))});
+      if (sum_lower == nullptr) continue;
+      steepest_sum = std::max({steepest_sum, std::abs(slope_of(sum_lower[n], sum_upper[n], 0)),
+                               std::abs(slope_of(sum_lower[n], sum_upper[n], limit[n]))});
+    }
+    slope_bit = SUM_BIT + (sum_lower == nullptr ? 0 : bits_for(steepest_sum));
+    excess_bit_ = slope_bit + bits_for(steepest);
   }
+  static int bits_for(int64_t slope) {
+    int bits = 4;  // twice the slope, either sign, and what is carried from below
+    for (; slope > 0; slope >>= 1) ++bits;
+    return bits;
+  }
+
+  // Bits for one level's excess, and where the digits of a level begin.
+  int excess_bits() const { return (LAST_BIT - excess_bit_) / std::max(1, tree.depth); }
+  int excess_bit(int32_t level) const { return excess_bit_ + (tree.depth - level) * excess_bits(); }
   Label unit(Vertex v) const { return Label{1} << excess_bit(tree.level[v]); }
   int32_t share(int32_t cls, Vertex v) const {
     if (is_nowhere(tree.by_home[tree.first_node(v)])) return INT32_MAX;
@@ -76,20 +100,38 @@ struct PricedCosts {
     return sum;
   }
   // What the imbalance grows by from `held` copies to one more.
-  int64_t slope(Node n, int64_t held) const {
-    int64_t exact = 0;
-    if (held < lower[n]) exact = -(2 * (lower[n] - held) - 1);
-    if (held >= upper[n]) exact = 2 * (held - upper[n]) + 1;
-    const int64_t steps = (exact < 0 ? -exact : exact) >> coarseness << coarseness;
-    return exact < 0 ? -steps : steps;
+  static int64_t slope_of(int64_t low, int64_t high, int64_t held) {
+    if (held < low) return -(2 * (low - held) - 1);
+    return held >= high ? 2 * (held - high) + 1 : 0;
+  }
+  int64_t rounded(int64_t slope) const {
+    const int64_t steps = (slope < 0 ? -slope : slope) >> coarseness << coarseness;
+    return slope < 0 ? -steps : steps;
+  }
+  Label slope(Node n, int64_t held) const {
+    Label both = Label{rounded(slope_of(lower[n], upper[n], held))} * (Label{1} << slope_bit);
+    if (sum_lower != nullptr) {
+      both += Label{rounded(slope_of(sum_lower[n], sum_upper[n], held))} * (Label{1} << SUM_BIT);
+    }
+    return both;
+  }
+  int64_t steepest(Node n, int64_t held) const {
+    int64_t most = 0;
+    for (const int64_t at : {held - 1, held}) {
+      most = std::max(most, std::abs(slope_of(lower[n], upper[n], at)));
+      if (sum_lower != nullptr) {
+        most = std::max(most, std::abs(slope_of(sum_lower[n], sum_upper[n], at)));
+      }
+    }
+    return most;
   }
   Label up(Node n, int64_t flow) const {
     if (flow >= limit[n]) return FAR;
-    return is_nowhere(n) ? MISSING : SLOPE * slope(n, flow);
+    return is_nowhere(n) ? MISSING : slope(n, flow);
   }
   Label down(Node n, int64_t flow) const {
     if (flow <= 0) return FAR;
-    return is_nowhere(n) ? -MISSING : -SLOPE * slope(n, flow - 1);
+    return is_nowhere(n) ? -MISSING : -slope(n, flow - 1);
   }
   bool is_nowhere(Node n) const { return n >= nowhere; }
 };

@@ -43,11 +43,13 @@ Outcome place_uniform(const UniformProblem& problem, Ask ask, void* argument) {
   }
   Targets targets;
   SpreadBounds(tree, problem.copies, targets);
-  if (!WaterLevels(tree, problem.rows, problem.lower, problem.upper, problem.limit, targets)
-           .find()) {
-    return Outcome::NO_ROOM;
-  }
+  WaterLevels levels(tree, problem.rows, targets);
+  if (!levels.find(problem.lower, problem.upper, problem.limit)) return Outcome::NO_ROOM;
   for (Node n : tree.by_home) problem.balance_prices[n] = targets.water[tree.home[n]];
+  if (problem.sum_lower != nullptr) {
+    levels.find_for_sum(problem.sum_lower, problem.sum_upper);
+    for (Node n : tree.by_home) problem.sum_prices[n] = targets.sum_water[tree.home[n]];
+  }
   Poll poll(ask, argument);
   try {
     bool done = false;

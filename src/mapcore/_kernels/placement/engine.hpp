@@ -1,4 +1,5 @@
-// The placement of least excess, then least imbalance, then fewest moves, as a minimum-cost flow
+// The placement of least excess, then least imbalance, alone and in sum with other maps, then fewest
+// moves, as a minimum-cost flow
 // partition -> vertices of the tree -> node -> sink that is never built:
 //
 //   1. targets: the loads and bounds that all optimal placements share (no partition is looked at);
@@ -24,8 +25,10 @@ struct UniformProblem {
   const int32_t* values;    // levels x nodes
   const uint8_t* eligible;  // by node
   const int64_t *lower, *upper, *limit;
-  int32_t* chosen;          // out: rows x copies
-  int64_t* balance_prices;  // out: by node
+  const int64_t *sum_lower, *sum_upper;  // null where no other maps count
+  int32_t* chosen;                       // out: rows x copies
+  int64_t* balance_prices;               // out: by node
+  int64_t* sum_prices;
   int64_t* move_prices;
 };
 
@@ -42,11 +45,13 @@ struct PricedProblem {
   const int32_t* values;        // levels x nodes
   const uint8_t* eligible;      // by node: in any group
   const int64_t *lower, *upper, *limit;
+  const int64_t *sum_lower, *sum_upper;  // null where no other maps count
   int32_t nowhere;          // first of the nodes whose copies count as missing
   int32_t* chosen;          // out: rows x slots
   int64_t* missing_prices;  // out: by node
   int64_t* spread_prices;   // out: levels x nodes
   int64_t* balance_prices;  // out: by node
+  int64_t* sum_prices;
   int64_t* move_prices;
 };
 

@@ -214,8 +214,14 @@ class PricedEngine {
         poll_(poll),
         classes_(std::move(classes)),
         load_(tree.nodes, 0),
-        costs_{tree,          problem.lower,   problem.upper,
-               problem.limit, problem.nowhere, std::move(even_share)},
+        costs_{tree,
+               problem.lower,
+               problem.upper,
+               problem.limit,
+               problem.sum_lower,
+               problem.sum_upper,
+               problem.nowhere,
+               std::move(even_share)},
         flow_{load_, {}},
         rows_{tree,
               classes_,
@@ -228,15 +234,14 @@ class PricedEngine {
               problem.pinned_width} {}
 
   void run() {
+    costs_.set_bits();
     start();
     Exchanger<0, PricedCosts> exchanger(rows_, costs_, flow_, problem_.slots, poll_);
     std::vector<Label> label(tree_.nodes, 0);  // at these prices the rows are optimal
     std::fill(label.begin() + problem_.nowhere, label.end(), -PricedCosts::MISSING);
     int64_t steepest = 0;
     for (Node n : tree_.by_home) {
-      if (costs_.is_nowhere(n)) continue;
-      const int64_t slope = std::max(costs_.slope(n, load_[n]), -costs_.slope(n, load_[n] - 1));
-      steepest = std::max(steepest, slope);
+      if (!costs_.is_nowhere(n)) steepest = std::max(steepest, costs_.steepest(n, load_[n]));
     }
     while ((steepest >> costs_.coarseness) > 0) ++costs_.coarseness;
     for (;; --costs_.coarseness) {
@@ -288,11 +293,13 @@ class PricedEngine {
         continue;
       }
       Label rest = label[n] >> PricedCosts::MOVE_BIT;
-      problem_.move_prices[n] = -digit(rest, PricedCosts::SLOPE_BIT - PricedCosts::MOVE_BIT);
-      problem_.balance_prices[n] = -digit(rest, PricedCosts::EXCESS_BIT - PricedCosts::SLOPE_BIT);
+      problem_.move_prices[n] = -digit(rest, PricedCosts::SUM_BIT - PricedCosts::MOVE_BIT);
+      const int sum_bits = costs_.slope_bit - PricedCosts::SUM_BIT;
+      if (sum_bits > 0) problem_.sum_prices[n] = -digit(rest, sum_bits);
+      problem_.balance_prices[n] = -digit(rest, costs_.excess_bit(tree_.depth) - costs_.slope_bit);
       for (int32_t k = tree_.depth; k > 0; --k) {
         problem_.spread_prices[static_cast<int64_t>(k - 1) * tree_.nodes + n] =
-            -digit(rest, PricedCosts::excess_bits(tree_.depth));
+            -digit(rest, costs_.excess_bits());
       }
       problem_.missing_prices[n] =
           -static_cast<int64_t>(rest >> (PricedCosts::LAST_BIT - costs_.excess_bit(0)));

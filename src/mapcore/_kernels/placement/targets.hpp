@@ -8,9 +8,14 @@
 // of the imbalance) for all nodes, and a level of its own below each vertex that stands at its
 // floor or cap. By complementary slackness the placements of least imbalance are exactly those
 // within [least, most] at each node and [floor, cap] at each vertex, floor = cap where clamped.
+//
+// Where several maps stand on the same nodes, these placements differ in the balance of the sum of
+// all maps. They are a polytope of the same kind, so the same search over it, with what the sum
+// lacks at each node, finds those that are best in that too.
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -24,6 +29,7 @@ struct Targets {
   std::vector<int32_t> floor;  // by vertex: copies of one row
   std::vector<int32_t> cap;
   std::vector<int64_t> water;  // by vertex: the slope of the imbalance below it
+  std::vector<int64_t> sum_water;  // by vertex: the same of the imbalance of the sum of all maps
   std::vector<Vertex> floors;  // vertices with a floor above zero, children before parents
 };
 
@@ -95,8 +101,9 @@ struct Interval {
   int64_t first, last;
 };
 
-// The loads x that minimise distance(x, [lower, upper])^2 - slope * x over 0 <= x <= most.
-inline Interval loads_at(int64_t slope, int64_t lower, int64_t upper, int64_t most) {
+// The loads x that minimise distance(x, [lower, upper])^2 - slope * x over least <= x <= most.
+inline Interval loads_at(int64_t slope, int64_t lower, int64_t upper, int64_t least,
+                         int64_t most) {
   Interval at{lower, upper};
   if (slope > 0) {
     at.first = upper + slope / 2;
@@ -105,26 +112,42 @@ inline Interval loads_at(int64_t slope, int64_t lower, int64_t upper, int64_t mo
     at.first = lower - (1 - slope) / 2;
     at.last = lower - (-slope) / 2;
   }
-  at.first = std::min(std::max<int64_t>(at.first, 0), most);
-  at.last = std::min(std::max<int64_t>(at.last, 0), most);
+  at.first = std::min(std::max(at.first, least), most);
+  at.last = std::min(std::max(at.last, least), most);
   return at;
 }
 
 class WaterLevels {
  public:
-  // limit: by node, the most copies that it may hold.
-  WaterLevels(const Tree& tree, int64_t rows, const int64_t* lower, const int64_t* upper,
-              const int64_t* limit, Targets& out)
-      : tree_(tree), rows_(rows), lower_(lower), upper_(upper), limit_(limit), out_(out) {}
+  WaterLevels(const Tree& tree, int64_t rows, Targets& out)
+      : tree_(tree), rows_(rows), out_(out) {}
 
+  // limit: by node, the most copies that it may hold.
   // False where the limits leave no room for a placement of least spread excess.
-  bool find() {
-    out_.floors.clear();
+  bool find(const int64_t* lower, const int64_t* upper, const int64_t* limit) {
     out_.least.assign(tree_.nodes, 0);
     out_.most.assign(tree_.nodes, 0);
-    out_.water.assign(tree_.vertices(), 0);
+    for (Node n : tree_.by_home) out_.most[n] = std::min(rows_, limit[n]);
+    return level(lower, upper, out_.water);
+  }
+
+  // The same among the targets found, for what the sum of all maps lacks: it may be below zero.
+  void find_for_sum(const int64_t* lower, const int64_t* upper) {
+    level(lower, upper, out_.sum_water);
+  }
+
+ private:
+  // Narrow the targets to those of least imbalance, measured from these bounds.
+  bool level(const int64_t* lower, const int64_t* upper, std::vector<int64_t>& water) {
+    lower_ = lower;
+    upper_ = upper;
+    water_ = &water;
+    water.assign(tree_.vertices(), 0);
+    out_.floors.clear();
     steepest_ = rows_;
-    for (Node n : tree_.by_home) steepest_ = std::max({steepest_, lower_[n], upper_[n]});
+    for (Node n : tree_.by_home) {
+      steepest_ = std::max({steepest_, rows_ + std::abs(lower[n]), rows_ + std::abs(upper[n])});
+    }
     steepest_ = 2 * steepest_ + 4;
     const int64_t total = rows_ * out_.cap[0];
     const Interval even = sum(0, 0);
@@ -135,7 +158,6 @@ class WaterLevels {
     return true;
   }
 
- private:
   // The sum of the loads below v at a slope, each vertex below v held within its bounds.
   Interval sum(Vertex v, int64_t slope) const {
     Interval total{0, 0};
@@ -157,7 +179,7 @@ class WaterLevels {
   }
 
   Interval node_loads(Node n, int64_t slope) const {
-    return loads_at(slope, lower_[n], upper_[n], std::min(rows_, limit_[n]));
+    return loads_at(slope, lower_[n], upper_[n], out_.least[n], out_.most[n]);
   }
 
   // The slope at which the loads below v sum to `total`: the least that reaches it.
@@ -178,7 +200,7 @@ class WaterLevels {
 
   // Set the level below v, and levels of their own for children that it would overflow or starve.
   bool flood(Vertex v, int64_t slope) {
-    out_.water[v] = slope;
+    (*water_)[v] = slope;
     if (tree_.level[v] == tree_.depth) {
       for (int32_t i = tree_.first_node(v); i < tree_.last_node(v); ++i) {
         const Node n = tree_.by_home[i];
@@ -219,7 +241,8 @@ class WaterLevels {
 
   const Tree& tree_;
   const int64_t rows_;
-  const int64_t *lower_, *upper_, *limit_;
+  const int64_t *lower_ = nullptr, *upper_ = nullptr;
+  std::vector<int64_t>* water_ = nullptr;
   Targets& out_;
   int64_t steepest_ = 0;
 };

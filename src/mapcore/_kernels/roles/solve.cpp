@@ -5,12 +5,16 @@
 namespace mapcore::roles {
 namespace {
 
-Nodes make_nodes(const Shares &shares, int imbalance_bits) {
+Nodes make_nodes(const Shares &shares, Bits bits) {
     constexpr std::int64_t most = MOST_LOAD;
-    Nodes nodes(shares.count, imbalance_bits);
+    const bool has_sum = shares.sum_lower != nullptr;
+    Nodes nodes(shares.count, bits, has_sum);
     for (std::int32_t n = 0; n < nodes.size(); n++) {
         nodes[n].lower = static_cast<std::int32_t>(std::min(shares.lower[n], most));
         nodes[n].upper = static_cast<std::int32_t>(std::min(shares.upper[n], most));
+        if (!has_sum) continue;
+        nodes[n].sum_lower = static_cast<std::int32_t>(std::clamp(shares.sum_lower[n], -most, most));
+        nodes[n].sum_upper = static_cast<std::int32_t>(std::clamp(shares.sum_upper[n], -most, most));
     }
     return nodes;
 }
@@ -41,7 +45,7 @@ void write(const Rows &rows, const Nodes &nodes, Answer &answer) {
 bool solve(const Given &given, const Shares &shares, std::size_t row_count, std::size_t width,
            const Scale &scale, Answer &answer, Ask may_go_on, void *context) {
     Clock clock(may_go_on, context);
-    Nodes nodes = make_nodes(shares, scale.imbalance_bits);
+    Nodes nodes = make_nodes(shares, scale.bits);
     Rows rows(row_count, width, scale.change, scale.unpreferred);
     TightRows tight(rows, nodes.size());
     RowIndex all(nodes.size());

@@ -10,14 +10,16 @@
 namespace mapcore::roles {
 
 struct Scale {
-    Price change;        // one master that is new in its role
-    Price unpreferred;   // one master outside of `preferred`
-    int imbalance_bits;  // log2 of one unit of imbalance
+    Price change;       // one master that is new in its role
+    Price unpreferred;  // one master outside of `preferred`
+    Bits bits;
 };
 
 struct Shares {
     const std::int64_t *lower;
     const std::int64_t *upper;
+    const std::int64_t *sum_lower;  // null where no other maps count
+    const std::int64_t *sum_upper;
     std::size_t count;
 };
 
