@@ -6,6 +6,7 @@ import time
 import zlib
 from bisect import bisect
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 import mapcore
 from bench.comparison import compare, time_calls
 from mapcore._kernels import _crc32
+from mapcore._kernels._routing import Tables
 
 MASTER, SLAVE = (
     mapcore.state_code(placement)
@@ -154,23 +156,70 @@ def test_one_range_lookup(benchmark: BenchmarkFixture, scale: Scale, shape: str)
 # Many keys
 
 
+def with_crc32(held: mapcore.PartitionMap, implementation: str) -> mapcore.Router:
+    """Return a router that uses one of the implementations of CRC-32."""
+    router = mapcore.Router(held)
+    best = router.tables
+    router._swap(
+        best,
+        Tables(
+            best.names,
+            best.masters,
+            best.others,
+            best.other_offsets,
+            best.other_count,
+            best.ranges,
+            best.rank_partitions,
+            best.facts,
+            crc32=implementation,
+        ),
+    )
+    return router
+
+
+@pytest.mark.parametrize(
+    ("implementation", "target"), [("vpclmul", 3), ("pclmul", 6), ("tables", None)]
+)
 def test_many_keys_to_their_nodes(
-    benchmark: BenchmarkFixture, hash_router: mapcore.Router, scale: Scale
+    benchmark: BenchmarkFixture, scale: Scale, implementation: str, target: float | None
 ) -> None:
+    if implementation not in _crc32.implementations():
+        pytest.skip(f"this processor has no {implementation}")
+    router = with_crc32(spread_map(scale(65_536), scale(40_000)), implementation)
     keys = random_keys(scale(1_000_000))
-    table = hash_router.tables.masters
-    indices = hash_router.partitions(keys).astype(np.intp)
+    table = router.tables.masters
+    indices = router.partitions(keys).astype(np.intp)
     out = np.empty(len(keys), np.int32)
-    wide = _crc32.implementations()[0] == "vpclmul"
     compare(
         benchmark,
-        row=f"{len(keys):,} keys of 16 bytes → node numbers",
-        ours=lambda: hash_router.nodes(keys, out),
+        row=f"{len(keys):,} keys of 16 bytes → node numbers, CRC-32 by {implementation}",
+        ours=lambda: router.nodes(keys, out),
         peer=lambda: table.take(indices),
         peer_name="`table.take(indices)`",
-        target=3 if wide else 6,
-        note=f"by {_crc32.implementations()[0]}",
+        target=target,
     )
+
+
+def test_two_threads(
+    benchmark: BenchmarkFixture, hash_router: mapcore.Router, scale: Scale
+) -> None:
+    keys = random_keys(scale(8_000_000))
+    out = np.empty(len(keys), np.int32)
+    half = len(keys) // 2
+    with ThreadPoolExecutor(2) as threads:
+        compare(
+            benchmark,
+            row=f"{len(keys):,} keys of 16 bytes → node numbers, two threads",
+            ours=lambda: [
+                *threads.map(
+                    hash_router.nodes, (keys[:half], keys[half:]), (out[:half], out[half:])
+                )
+            ],
+            peer=lambda: hash_router.nodes(keys, out),
+            peer_name="one thread",
+            target=0.6,
+            note="two processors idle otherwise: 0.5 would be perfect",
+        )
 
 
 @pytest.mark.parametrize("kind", [bytes, str])

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final, TypeAlias
 
@@ -173,7 +173,6 @@ class KeyRange:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class PackedNames:
     """Many names in one string: what is left of a million names when nobody asks for them.
 
@@ -182,8 +181,11 @@ class PackedNames:
         offsets: int64, where each begins, one more.
     """
 
-    text: str
-    offsets: NDArray[np.int64]
+    __slots__ = ("offsets", "text")
+
+    def __init__(self, text: str, offsets: NDArray[np.int64]) -> None:
+        self.text = text
+        self.offsets = offsets
 
     @classmethod
     def of(cls, names: Iterable[str]) -> PackedNames:
@@ -207,7 +209,6 @@ class PackedNames:
     __hash__ = None  # type: ignore[assignment]
 
 
-@dataclass(frozen=True, slots=True)
 class Segments:
     """Ranges cut at each of their starts and ends, so that no two pieces share a key.
 
@@ -221,9 +222,17 @@ class Segments:
         nested: by segment, where several ranges cover it: their numbers, outermost first.
     """
 
-    index: _ranges.RangeIndex
-    partitions: NDArray[np.int32]
-    nested: Mapping[int, tuple[int, ...]]
+    __slots__ = ("index", "nested", "partitions")
+
+    def __init__(
+        self,
+        index: _ranges.RangeIndex,
+        partitions: NDArray[np.int32],
+        nested: Mapping[int, tuple[int, ...]],
+    ) -> None:
+        self.index = index
+        self.partitions = partitions
+        self.nested = nested
 
     @classmethod
     def of(cls, ranges: Iterable[KeyRange]) -> Segments:
@@ -273,7 +282,6 @@ class Segments:
         return self.nested.get(segment) or (int(self.partitions[segment]),)
 
 
-@dataclass(frozen=True, slots=True)
 class RangeKeys:
     """Intervals of keys in bytewise order.
 
@@ -286,21 +294,18 @@ class RangeKeys:
         RangeError: two have one name, or two overlap.
     """
 
-    ranges: tuple[KeyRange, ...]
-    _numbers: dict[str, int] = field(init=False, repr=False, compare=False)
-    _segments: Segments | None = field(init=False, repr=False, compare=False)
-    _packed_names: PackedNames | None = field(init=False, repr=False, compare=False)
+    __slots__ = ("_numbers", "_packed_names", "_segments", "ranges")
 
-    label = "range"
+    label: Final = "range"
 
     def __init__(self, ranges: Iterable[KeyRange]) -> None:
         ordered = tuple(_in_order(ranges))
         if not ordered:
             raise MapError("found no ranges, expected at least one")
-        object.__setattr__(self, "ranges", ordered)
-        object.__setattr__(self, "_segments", None)
-        object.__setattr__(self, "_packed_names", None)
-        object.__setattr__(self, "_numbers", {item.name: i for i, item in enumerate(ordered)})
+        self.ranges: tuple[KeyRange, ...] = ordered
+        self._segments: Segments | None = None
+        self._packed_names: PackedNames | None = None
+        self._numbers = {item.name: i for i, item in enumerate(ordered)}
         if len(self._numbers) != len(ordered):
             twice = next(
                 item.name
@@ -312,6 +317,15 @@ class RangeKeys:
 
     def __len__(self) -> int:
         return len(self.ranges)
+
+    def __eq__(self, other: object) -> bool:
+        return self is other or (isinstance(other, RangeKeys) and self.ranges == other.ranges)
+
+    def __hash__(self) -> int:
+        return hash(self.ranges)
+
+    def __repr__(self) -> str:
+        return f"RangeKeys({self.ranges!r})"
 
     def _check_overlap(self) -> None:
         open_ranges: list[KeyRange] = []
@@ -370,16 +384,14 @@ class RangeKeys:
     def segments(self) -> Segments:
         """The ranges, cut into pieces that do not overlap; made when first asked for."""
         if self._segments is None:
-            object.__setattr__(self, "_segments", Segments.of(self.ranges))
-        assert self._segments is not None
+            self._segments = Segments.of(self.ranges)
         return self._segments
 
     @property
     def packed_names(self) -> PackedNames:
         """The names of all partitions, in order; made when first asked for."""
         if self._packed_names is None:
-            object.__setattr__(self, "_packed_names", PackedNames.of(self.names()))
-        assert self._packed_names is not None
+            self._packed_names = PackedNames.of(self.names())
         return self._packed_names
 
     def covering(self, key: Key) -> tuple[int, ...]:

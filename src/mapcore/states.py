@@ -20,9 +20,8 @@ All of it is data. What checks whole maps against it is `mapcore.transitions`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final, overload
+from typing import Any, Final, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -165,16 +164,18 @@ def describe_code(code: int) -> str:
     return " ".join(words)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class TransitionTable:
     """Next hops between states: `hops[current, wanted]` is where a copy goes first.
 
     The diagonal holds the state itself. `states` names rows and columns.
     """
 
-    name: str
-    states: tuple[str, ...]
-    hops: NDArray[np.uint8]
+    __slots__ = ("hops", "name", "states")
+
+    def __init__(self, name: str, states: tuple[str, ...], hops: NDArray[np.uint8]) -> None:
+        self.name = name
+        self.states = states
+        self.hops = hops
 
     def allows(self, before: int, after: int) -> bool:
         """Whether `before` to `after` is a single hop of this table, or no change."""
@@ -228,8 +229,7 @@ RUNNING: Final = _running_table()
 TABLES: Final = {table.name: table for table in (LITERAL, SAFE, RUNNING)}
 
 
-@dataclass(frozen=True, slots=True)
-class PairedTransition:
+class PairedTransition(NamedTuple):
     """Two changes of placement that are committed as one, at a source and at a target."""
 
     name: str

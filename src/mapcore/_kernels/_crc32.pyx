@@ -13,6 +13,7 @@ cdef extern from "crc32.hpp" namespace "mapcore" nogil:
         void reduce(const Modulus &modulus, uint32_t *values, size_t count)
     size_t crc32_implementation_count()
     const Crc32 &crc32_implementation(size_t position)
+    const Crc32 *crc32_named(const char *name)
 
 
 def implementations():
@@ -24,11 +25,10 @@ def implementations():
 
 
 cdef const Crc32 *named(str implementation) except NULL:
-    cdef size_t position
-    for position in range(crc32_implementation_count()):
-        if crc32_implementation(position).name.decode() == implementation:
-            return &crc32_implementation(position)
-    raise ValueError(f"found {implementation!r}, expected one of {', '.join(implementations())}")
+    cdef const Crc32 *found = crc32_named(implementation.encode())
+    if found == NULL:
+        raise ValueError(f"found {implementation!r}, expected one of {', '.join(implementations())}")
+    return found
 
 
 def crc32(const uint8_t[::1] key, str implementation):

@@ -32,6 +32,7 @@ class Tables:
         ranges: RangeIndex | None,
         rank_partitions: NDArray[np.int32] | None,
         facts: Any,
+        crc32: str | None = None,
     ) -> None: ...
     @property
     def partition_count(self) -> int: ...

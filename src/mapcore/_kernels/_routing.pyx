@@ -28,6 +28,11 @@ cdef extern from "key_arrays.hpp" namespace "mapcore" nogil:
         const uint8_t *const *keys
         const size_t *sizes
 
+cdef extern from "crc32.hpp" namespace "mapcore" nogil:
+    cppclass Crc32:
+        pass
+    const Crc32 *crc32_named(const char *name)
+
 cdef extern from "lookup.hpp" namespace "mapcore" nogil:
     cppclass Modulus:
         Modulus()
@@ -36,6 +41,7 @@ cdef extern from "lookup.hpp" namespace "mapcore" nogil:
         const SearchTree *ranges
         const int32_t *rank_partitions
         Modulus modulus
+        const Crc32 *crc32
         const int32_t *masters
         int32_t partition(const uint8_t *key, size_t size)
         size_t partitions[Keys](const Keys &keys, size_t count, int32_t *out)
@@ -96,14 +102,21 @@ cdef class Tables:
 
     def __cinit__(
         self, tuple names, masters, others, other_offsets, Py_ssize_t other_count,
-        RangeIndex ranges, rank_partitions, facts
+        RangeIndex ranges, rank_partitions, facts, str crc32=None
     ):
+        """Take the arrays as right. `crc32` names another implementation than this machine's best."""
+        cdef const Crc32 *implementation
         self.names, self.facts = names, facts
         self.masters, self.others, self.other_offsets = masters, others, other_offsets
         self.ranges, self.rank_partitions = ranges, rank_partitions
         self.other_count = other_count
         self._masters = masters
         self._others = others
+        if crc32 is not None:
+            implementation = crc32_named(crc32.encode())
+            if implementation == NULL:
+                raise ValueError(f"crc32: found {crc32!r}, which this machine does not have")
+            self.lookup.crc32 = implementation
         self.lookup.masters = &self._masters[0]
         if other_offsets is not None:
             self._other_offsets = other_offsets

@@ -376,4 +376,11 @@ size_t crc32_implementation_count() { return implementations().size(); }
 
 const Crc32 &crc32_implementation(size_t position) { return implementations()[position]; }
 
+const Crc32 *crc32_named(const char *name)
+{
+    for (const Crc32 &implementation : implementations())
+        if (std::strcmp(implementation.name, name) == 0) return &implementation;
+    return nullptr;
+}
+
 }  // namespace mapcore

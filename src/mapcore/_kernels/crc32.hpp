@@ -42,6 +42,8 @@ struct Crc32 {
 // The implementations that this processor can run, best first; the last one runs everywhere.
 std::size_t crc32_implementation_count();
 const Crc32 &crc32_implementation(std::size_t position);
+// The one of that name, or null.
+const Crc32 *crc32_named(const char *name);
 
 // The size of the key in a row: its width without trailing NULs.
 inline std::size_t row_key_size(const std::uint8_t *row, std::size_t width)

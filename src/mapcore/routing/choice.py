@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from random import randrange
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -37,7 +36,7 @@ class Chooser:
     ) -> None:
         self.locations: Mapping[str, str] = locations or {}
         self.here = here
-        self.random: Callable[[int], int] = randrange if random is None else random
+        self.random: Callable[[int], int] = _randrange if random is None else random
 
     def distances(self, names: tuple[str, ...]) -> bytes:
         """Return how far each node stands from here, one byte a node."""
@@ -48,6 +47,13 @@ class Chooser:
     def seed(self) -> int:
         """Return 64 random bits, for the choices of a batch."""
         return self.random(1 << 64)
+
+
+def _randrange(bound: int) -> int:
+    """Return `random.randrange(bound)`; the module is loaded when first chance decides."""
+    from random import randrange
+
+    return randrange(bound)
 
 
 def distance(here: str, there: str) -> int:

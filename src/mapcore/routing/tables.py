@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,8 +41,7 @@ def _roles() -> NDArray[np.uint8]:
 _ROLES: Final = _roles()
 
 
-@dataclass(frozen=True, slots=True)
-class Masterless:
+class Masterless(NamedTuple):
     """All copies of the partitions that have no master now: what can be said when one is asked for.
 
     Attributes:
@@ -88,8 +86,7 @@ class Masterless:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What a router keeps beside its arrays.
 
     Attributes:
