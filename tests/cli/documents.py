@@ -47,3 +47,18 @@ def two_maps() -> dict[str, Any]:
             "logs": {"current": partitions({"master": ["c"], "slave": ["a"]})},
         },
     }
+
+
+def changing() -> dict[str, Any]:
+    """Return a document whose slave moves from b to c, and whose throttles allow one stream."""
+    return {
+        "settings": {"constraints": {"master": 1, "slave": 1}},
+        "config": {"maxBackfills": 1},
+        "nodes": {"a": {}, "b": {}, "c": {}},
+        "maps": {
+            "users": {
+                "current": partitions(*[{"master": ["a"], "slave": ["b"]}] * 2),
+                "target": partitions(*[{"master": ["a"], "slave": ["c"]}] * 2),
+            }
+        },
+    }

@@ -62,7 +62,7 @@ def _members(reason: Reason | TimeReason, change: Change, limits: StreamLimits) 
 
 
 def report_of(schedule: Schedule, limit: int) -> str:
-    """Return a schedule as text, with the first `limit` steps."""
+    """Return a schedule as text, with the first `limit` steps; with 0 it lists none."""
     return "\n".join(_lines(schedule, limit))
 
 
@@ -85,6 +85,9 @@ def _lines(schedule: Schedule, limit: int) -> Iterator[str]:
     blocked = schedule.blocked
     if blocked:
         yield f"{len(blocked):,} changes cannot be made"
+    if not limit:
+        return
+    if blocked:
         yield from (f"  {entry}" for entry in blocked[:limit])
         if len(blocked) > limit:
             yield f"  and {len(blocked) - limit:,} more"

@@ -164,7 +164,11 @@ class Schedule:
         return reasons_as_text(self.found, self.change, self.limits)
 
     def report(self, limit: int = 20) -> str:
-        """Return the schedule as text: its length and why, what each node does, the first steps."""
+        """Return the schedule as text: its length and why, what each node does, the first steps.
+
+        Args:
+            limit: how many steps, and changes that cannot be made, are listed; 0 for none.
+        """
         return report_of(self, limit)
 
     def header(self) -> dict[str, Any]:

@@ -21,7 +21,17 @@ WRONG_USE: Final = 2
 INTERRUPTED: Final = 130
 BROKEN_PIPE: Final = 141
 
-_VERBS: Final = ("plan", "diff", "validate", "show", "lookup", "demo", "completion")
+_VERBS: Final = (
+    "plan",
+    "steps",
+    "verify",
+    "diff",
+    "validate",
+    "show",
+    "lookup",
+    "demo",
+    "completion",
+)
 
 
 class ReaderGone(Exception):  # noqa: N818 - the condition is the name

@@ -1,0 +1,122 @@
+"""`mapcore verify`: whether every moment of a schedule is safe."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+import msgspec
+
+import mapcore
+from mapcore.actualizing.verdicts import Verification
+from mapcore.cli.inputs import (
+    STDIN,
+    STDIN_SOURCE,
+    choose_form,
+    choose_map,
+    document_argument,
+    fail,
+    json_option,
+    map_option,
+    read_cluster,
+)
+from mapcore.cli.progress import progress
+from mapcore.cli.rendering import print_json, styled
+from mapcore.cli.steps import gone_option
+from mapcore.errors import DocumentError, MapError, ScheduleError
+
+__all__ = ["verify"]
+
+NOT_SAFE: Final = 1
+
+
+@click.command()
+@document_argument()
+@document_argument("schedule", required=False, metavar="[SCHEDULE]")
+@map_option
+@gone_option
+@json_option
+@click.pass_context
+def verify(
+    ctx: click.Context,
+    doc: str,
+    schedule: str | None,
+    map_name: str | None,
+    gone: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Prove that every moment of a schedule is safe, or print the first that is not.
+
+    SCHEDULE is a file of steps as `steps --json` prints them, one a line, or one JSON array of
+    them, whoever made it; or - for standard input. Without it, proves the schedule that `steps`
+    makes.
+
+    Walks the steps from the current map of DOC: each must be allowed by the transition tables and
+    find what it expects; there is never a second master, never fewer copies in sync than there
+    were or shall be, never a throttle overrun, no copy is filled twice; and in the end the map is
+    the target.
+
+    Exit status: 0 safe, 1 not safe, 2 wrong use, or a file that holds no steps.
+    """
+    if doc == schedule == STDIN:
+        raise click.UsageError("only one of document and schedule can be standard input.")
+    cluster = read_cluster(doc)
+    name, entry = choose_map(cluster, doc, map_name)
+    _, current = choose_form(entry, doc, "current", only=True)
+    _, target = choose_form(entry, doc, "target", only=True)
+    is_by_line = True
+    try:
+        if schedule is not None:
+            steps, is_by_line = _read(schedule)
+        else:
+            with progress("scheduling"):
+                made = mapcore.schedule(
+                    current,
+                    target,
+                    cluster.config,
+                    nodes=cluster.nodes,
+                    settings=entry.settings,
+                    name=name,
+                    gone=gone,
+                )
+                steps = list(made.to_json_lines())
+        with progress("verifying"):
+            proof = mapcore.verify(
+                current,
+                target,
+                steps,
+                cluster.config,
+                nodes=cluster.nodes,
+                settings=entry.settings,
+                name=name,
+                gone=gone,
+            )
+    except (ScheduleError, MapError) as error:
+        fail(doc, str(error))
+    except DocumentError as error:
+        source = STDIN_SOURCE if schedule == STDIN else schedule
+        path = error.path if is_by_line else error.path.replace("line", "item")
+        raise DocumentError(path, error.found, error.expected, source) from None
+    if as_json:
+        print_json(proof.to_dict())
+    else:
+        _print(proof)
+    ctx.exit(0 if proof else NOT_SAFE)
+
+
+def _read(path: str) -> tuple[list[str], bool]:
+    """Read a schedule: steps in JSON, and whether they stand one a line or in one array."""
+    with progress(f"reading {path}"), click.open_file(path, "rb") as file:
+        content: bytes = file.read()
+    try:
+        if not content.lstrip().startswith(b"["):
+            return content.decode().splitlines(), True
+        items = msgspec.json.decode(content, type=list[msgspec.Raw])
+        return [bytes(item).decode() for item in items], False
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DocumentError("", str(error), "steps in JSON") from None
+
+
+def _print(proof: Verification) -> None:
+    verdict, rest = proof.report().split(" ", 1) if proof else ("not safe", proof.report()[9:])
+    click.echo(f"{styled(verdict, fg='green' if proof else 'red')} {rest}")

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mapcore.actualizing.steps import Step
+from tests.cli.conftest import Run, Write
+from tests.cli.documents import COUCHBASE, changing, partitions, two_maps
+
+
+@pytest.fixture
+def planned(run: Run, tmp_path: Path) -> str:
+    """Return a document in which a node of fifty leaves."""
+    path = str(tmp_path / "next.json")
+    assert run("plan", COUCHBASE, "--remove", "kv-03", "-o", path).exit_code == 0
+    return path
+
+
+def read_lines(text: str) -> list[Any]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_schedule_says_how_long_it_takes_and_lists_every_step(run: Run, write: Write) -> None:
+    result = run("steps", write(changing()))
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0] == "2 rounds, as few as can be"
+    assert lines[1] == "8 steps: 2 streams, 0 takeovers, 6 transitions"
+    assert lines[2] == "at least 2 rounds: 2 streams in the whole cluster, 1 a round"
+    at = lines.index("steps")
+    rows = [line.split(maxsplit=4) for line in lines[at + 2 :]]
+    assert [row[:3] for row in rows if row[2] == "stream"] == [
+        ["1", "users/0/2", "stream"],
+        ["2", "users/1/2", "stream"],
+    ]
+    assert len(rows) == 8
+
+
+def test_a_program_gets_a_header_and_a_step_a_line(run: Run, planned: str) -> None:
+    result = run("steps", planned, "--json")
+    header, *steps = read_lines(result.stdout)
+    assert header["steps"] == len(steps)
+    streams = [step["round"] for step in steps if step["kind"] == "stream"]
+    assert header["rounds"] == header["bound"] == max(streams)
+    assert [Step.from_dict(step).id for step in steps] == [step["step"] for step in steps]
+
+
+def test_a_file_gets_what_json_prints(run: Run, planned: str, tmp_path: Path) -> None:
+    path = tmp_path / "schedule.jsonl"
+    assert run("steps", planned, "-o", str(path)).exit_code == 0
+    assert path.read_text() == run("steps", planned, "--json").stdout
+
+
+def test_only_the_steps_of_a_partition_are_printed_when_asked(run: Run, write: Write) -> None:
+    path = write(changing())
+    _, *steps = read_lines(run("steps", path, "--partition", "1", "--json").stdout)
+    assert {step["partition"] for step in steps} == {"1"}
+    text = run("steps", path, "--partition", "1").stdout
+    assert "users/1/2" in text
+    assert "users/0/" not in text
+
+
+def test_what_may_start_now_stands_apart_from_what_waits(run: Run, write: Write) -> None:
+    document = changing()
+    for row in document["maps"]["users"]["current"]["partitions"].values():
+        row["dead"] = ["c"]
+    result = run("steps", write(document), "--next")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines() == [
+        "1 steps may start now, 3 changes wait",
+        "",
+        "waiting",
+        "changes  for",
+        "      2  new copies are filled before old ones go",
+        "      1  maxBackfills",
+        "",
+        "may start now",
+        "step         kind    partition  node    change         reason",
+        "users/0/0.0  stream  0          a -> c  dead -> slave  balance",
+    ]
+
+
+def test_explain_names_the_throttle_that_holds_a_change_back(run: Run, write: Write) -> None:
+    document = changing()
+    for row in document["maps"]["users"]["current"]["partitions"].values():
+        row["dead"] = ["c"]
+    path = write(document)
+    lines = run("steps", path, "--explain", "--partition", "1").stdout.splitlines()
+    at = lines.index("why the others wait")
+    assert lines[at + 1].split() == ["map", "partition", "node", "change", "why"]
+    assert "users  1          c     dead -> slave  held back by maxBackfills" in lines
+    assert not any(line.startswith("users  0") for line in lines)
+    header, *steps = read_lines(run("steps", path, "--explain", "--json").stdout)
+    assert (header["steps"], header["waiting"]) == (len(steps), len(header["heldBack"])) == (1, 3)
+    throttled = [each for each in header["heldBack"] if each["throttle"]]
+    assert throttled == [
+        {
+            "map": "users",
+            "partition": "1",
+            "node": "c",
+            "change": "dead -> slave",
+            "why": "held back by maxBackfills",
+            "throttle": "maxBackfills",
+        }
+    ]
+
+
+def test_maps_share_their_throttles_where_none_is_named(run: Run, write: Write) -> None:
+    document = changing()
+    users = document["maps"]["users"]
+    for row in users["current"]["partitions"].values():
+        row["dead"] = ["c"]
+    document["maps"]["orders"] = users
+    path = write(document)
+    header, *_ = read_lines(run("steps", path, "--next", "--json").stdout)
+    assert header["heldBackBy"]["maxBackfills"] == 3
+    header, *_ = read_lines(run("steps", path, "--next", "--json", "--map", "users").stdout)
+    assert header["heldBackBy"]["maxBackfills"] == 1
+
+
+def test_a_node_that_is_gone_is_failed_over(run: Run, write: Write) -> None:
+    document = changing()
+    document["maps"]["users"]["target"] = partitions(*[{"master": ["b"], "slave": ["c"]}] * 2)
+    _, *steps = read_lines(run("steps", write(document), "--gone", "a", "--json").stdout)
+    takeovers = [step for step in steps if step["kind"] == "takeover"]
+    assert {step["source"]["to"] for step in takeovers} == {"dead"}
+
+
+def test_changes_that_cannot_be_made_exit_with_1(run: Run, write: Write) -> None:
+    result = run("steps", write(changing()), "--gone", "c")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    at = lines.index("cannot be done")
+    rows = [line.split(maxsplit=5) for line in lines[at + 2 :]]
+    assert ["0", "c", "null", "->", "slave", "c is gone"] in rows
+    assert len(rows) == 4
+
+
+def test_nothing_to_do_is_said(run: Run, write: Write) -> None:
+    document = changing()
+    users = document["maps"]["users"]
+    users["target"] = users["current"]
+    result = run("steps", write(document))
+    assert result.stdout.splitlines() == ["nothing to do: the maps agree"]
+    assert result.exit_code == 0
+
+
+def test_a_picture_is_drawn(run: Run, planned: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    path = tmp_path / "gantt.svg"
+    assert run("steps", planned, "--plot", str(path)).exit_code == 0
+    assert "<!-- kv-30 -->" in path.read_text()
+
+
+def test_what_is_wrong_is_said_in_one_line(run: Run, write: Write) -> None:
+    path = write(two_maps())
+    result = run("steps", path, "--map", "logs")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("found current, expected a target map\n")
+    assert "found 2 maps (users, logs), expected one" in run("steps", path).stderr
+    result = run("steps", path, "--map", "users", "--partition", "7")
+    assert (result.exit_code, result.stderr.split(": ")[-1]) == (
+        2,
+        "found no partition '7' (--partition)\n",
+    )
+    result = run("steps", path, "--map", "users", "--next", "--by", "time")
+    assert "--plot, --output and --by are about whole schedules" in result.stderr
