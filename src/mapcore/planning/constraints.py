@@ -32,6 +32,8 @@ class Situation:
         row: int64, the nodes that hold it in the target.
         before: int64, the nodes that hold it now.
         loads: int64 by node: copies in the target.
+        to_ceiling: int64 by node: the load that it lacks to the ceiling of its share.
+        free_bytes: int64 by node: what its volumes have left; None where sizes do not matter.
     """
 
     asked: Asked
@@ -41,6 +43,8 @@ class Situation:
     row: NDArray[np.int64]
     before: NDArray[np.int64]
     loads: NDArray[np.int64]
+    to_ceiling: NDArray[np.int64] | None = None
+    free_bytes: NDArray[np.int64] | None = None
 
     @property
     def nobody(self) -> NDArray[np.bool_]:
@@ -164,6 +168,22 @@ class HasRoom(Constraint):
         return situation.loads >= situation.problem.node_limit
 
 
+class HasSpace(Constraint):
+    """The volumes of a node hold what is on it."""
+
+    name = "space"
+    sentence = "the volumes of the node must have room for the partition"
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes whose volumes are too full, or too small."""
+        problem = situation.problem
+        if problem is None or problem.measures is None or situation.free_bytes is None:
+            return situation.nobody
+        size, room = problem.measures.bytes[situation.partition], problem.measures.room
+        full: NDArray[np.bool_] = situation.free_bytes < size
+        return full if room is None else full | (room.largest < size)
+
+
 class MovesNoData(Constraint):
     """A plan without data moves fills no copy."""
 
@@ -193,17 +213,17 @@ class SpreadsOut(Constraint):
 
 
 class HoldsItsShare(Constraint):
-    """A node holds no more than the ceiling of its share."""
+    """A node holds no more than the ceiling of its share, in copies, bytes or weight."""
 
     name = "balance"
-    sentence = "the node must hold fewer copies than the ceiling of its share"
+    sentence = "the node must hold less than the ceiling of its share"
     is_hard = False
 
     def against(self, situation: Situation) -> NDArray[np.bool_]:
         """Return the nodes that hold their share."""
-        if situation.problem is None:
+        if situation.to_ceiling is None:
             return situation.nobody
-        return situation.loads >= situation.problem.upper
+        return situation.to_ceiling <= 0
 
 
 class StaysPut(Constraint):
@@ -241,6 +261,7 @@ CONSTRAINTS: Final[tuple[Constraint, ...]] = (
     TakesNew(),
     Fits(),
     HasRoom(),
+    HasSpace(),
     MovesNoData(),
     SpreadsOut(),
     HoldsItsShare(),

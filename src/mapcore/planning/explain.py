@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mapcore.errors import PlanError
 from mapcore.planning.constraints import CONSTRAINTS, Situation
+from mapcore.planning.measures import room_to_share
 from mapcore.planning.nodes import MODES
 from mapcore.states import Placement, describe_code
 
@@ -243,6 +244,12 @@ def _rejections(plan: Plan, partition: int, row: list[int]) -> Iterator[Rejectio
     """Group the nodes without a copy by the first constraint against them."""
     work = plan.work
     held = work.start.held[partition]
+    to_ceiling = free_bytes = None
+    if work.placement_problem is not None and work.placement is not None:
+        to_ceiling = room_to_share(work.placement_problem, work.placement.nodes)[1]
+        measures = work.placement_problem.measures
+        if measures is not None and measures.room is not None:
+            free_bytes = measures.room.capacity - measures.bytes_of(work.placement.nodes)
     situation = Situation(
         asked=work.asked,
         table=work.start.table,
@@ -251,6 +258,8 @@ def _rejections(plan: Plan, partition: int, row: list[int]) -> Iterator[Rejectio
         row=np.array(row, np.int64),
         before=held[held >= 0].astype(np.int64),
         loads=plan.loads_after(),
+        to_ceiling=to_ceiling,
+        free_bytes=free_bytes,
     )
     left = ~situation.nobody
     left[row] = False

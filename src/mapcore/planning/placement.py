@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,20 @@ from mapcore._kernels._placement import Outcome as _Outcome
 from mapcore.errors import PlanError
 from mapcore.planning.rules import CompiledRules
 
-__all__ = ["Placement", "PlacementCertificate", "PlacementProblem", "place"]
+if TYPE_CHECKING:
+    from mapcore.planning.measures import Measures
+
+__all__ = [
+    "Placement",
+    "PlacementCertificate",
+    "PlacementProblem",
+    "RowClasses",
+    "copy_limits",
+    "even_shares",
+    "place",
+    "row_classes",
+    "spread_excess",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +63,7 @@ class PlacementProblem:
         sum_lower: int64 by node, or None where no other maps count: the floor of its share of all
             maps in sum, less what the others hold there; may be below 0.
         sum_upper: int64 by node, or None: the ceiling of the same.
+        measures: loads and sizes of partitions, where they differ; `place` looks at copies alone.
     """
 
     current: NDArray[np.int32]
@@ -65,6 +79,7 @@ class PlacementProblem:
     rules: CompiledRules | None = None
     sum_lower: NDArray[np.int64] | None = None
     sum_upper: NDArray[np.int64] | None = None
+    measures: Measures | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +181,50 @@ class _Prices(NamedTuple):
     move: NDArray[np.int64]
 
 
+class RowClasses(NamedTuple):
+    """Partitions that ask for as many copies and may use the same nodes are of one class.
+
+    Attributes:
+        numbers: int32, the class of each partition.
+        copies: int32 by class: copies asked for, no more than nodes that it may use.
+        groups: int32 by class: its row of `group_nodes`.
+        group_nodes: bool, groups by nodes.
+    """
+
+    numbers: NDArray[np.int32]
+    copies: NDArray[np.int32]
+    groups: NDArray[np.int32]
+    group_nodes: NDArray[np.bool_]
+
+
+def row_classes(problem: PlacementProblem) -> RowClasses:
+    """Tell the partitions apart by what they ask for."""
+    nodes = problem.eligible[None, :]
+    group_of = np.zeros(len(problem.copy_counts), np.int32)
+    if problem.class_eligible is not None and problem.partition_class is not None:
+        nodes = problem.eligible & problem.class_eligible
+        group_of = problem.partition_class
+    copies = np.minimum(problem.copy_counts, nodes.sum(axis=1)[group_of])
+    kinds, numbers = np.unique(
+        np.stack([copies, group_of]).astype(np.int32), axis=1, return_inverse=True
+    )
+    return RowClasses(
+        numbers.reshape(-1).astype(np.int32),
+        np.ascontiguousarray(kinds[0]),
+        np.ascontiguousarray(kinds[1]),
+        nodes,
+    )
+
+
+def even_shares(problem: PlacementProblem, classes: RowClasses) -> NDArray[np.int32]:
+    """Return the even share of a value of each level; int32, classes by levels."""
+    shares = np.empty((len(classes.copies), len(problem.levels)), np.int32)
+    for number, (copies, group) in enumerate(zip(classes.copies, classes.groups, strict=True)):
+        for k, level in enumerate(problem.levels):
+            shares[number, k] = _even_share(copies, level[classes.group_nodes[group]])[0]
+    return shares
+
+
 def _place_uniform(
     problem: PlacementProblem,
     chosen: NDArray[np.int32],
@@ -181,7 +240,7 @@ def _place_uniform(
         np.ascontiguousarray(problem.levels),
         np.ascontiguousarray(problem.lower),
         np.ascontiguousarray(problem.upper),
-        _limit(problem),
+        copy_limits(problem),
         _contiguous(problem.sum_lower),
         _contiguous(problem.sum_upper),
         placed,
@@ -200,15 +259,8 @@ def _place_priced(
     prices: _Prices,
     interrupt: Callable[[], object] | None,
 ) -> _Outcome:
-    groups = problem.eligible[None, :]
-    group_of = np.zeros(len(chosen), np.int32)
-    if problem.class_eligible is not None and problem.partition_class is not None:
-        groups = problem.eligible & problem.class_eligible
-        group_of = problem.partition_class
-    copies = np.minimum(problem.copy_counts, groups.sum(axis=1)[group_of])
-    kinds, row_class = np.unique(
-        np.stack([copies, group_of]).astype(np.int32), axis=1, return_inverse=True
-    )
+    classes = row_classes(problem)
+    groups = classes.group_nodes
     pinned = problem.pinned
     if pinned is None:
         pinned = np.empty((len(chosen), 0), np.int32)
@@ -222,15 +274,15 @@ def _place_priced(
     outcome = _placement.place_priced(
         np.ascontiguousarray(problem.current),
         np.ascontiguousarray(pinned),
-        row_class.reshape(-1).astype(np.int32),
-        np.ascontiguousarray(kinds[0]),
-        np.ascontiguousarray(kinds[1]),
+        classes.numbers,
+        classes.copies,
+        classes.groups,
         _with_nowhere(groups, nowhere, True).view(np.uint8),
         _with_nowhere(problem.levels, nowhere, int(problem.levels.max(initial=0)) + 1),
         _with_nowhere(used, nowhere, True).view(np.uint8),
         _with_nowhere(problem.lower, nowhere, 0),
         _with_nowhere(problem.upper, nowhere, len(chosen)),
-        _with_nowhere(_limit(problem), nowhere, len(chosen)),
+        _with_nowhere(copy_limits(problem), nowhere, len(chosen)),
         None if problem.sum_lower is None else _with_nowhere(problem.sum_lower, nowhere, 0),
         None if problem.sum_upper is None else _with_nowhere(problem.sum_upper, nowhere, 0),
         len(problem.eligible),
@@ -252,7 +304,8 @@ def _with_nowhere(by_node: NDArray[Any], count: int, value: int) -> NDArray[Any]
     return np.ascontiguousarray(np.append(by_node, nowhere, -1))
 
 
-def _limit(problem: PlacementProblem) -> NDArray[np.int64]:
+def copy_limits(problem: PlacementProblem) -> NDArray[np.int64]:
+    """Return the most copies of each node; pinned ones stand whatever its limit is."""
     partitions = len(problem.copy_counts)
     if problem.node_limit is None:
         return np.full(len(problem.eligible), partitions, np.int64)
@@ -273,7 +326,7 @@ def _measured(problem: PlacementProblem, chosen: NDArray[np.int32], prices: _Pri
     in_sum = 0
     if problem.sum_lower is not None and problem.sum_upper is not None:
         in_sum = _imbalance(load, problem.sum_lower, problem.sum_upper, problem.eligible)
-    excess = _spread_excess(problem, chosen)
+    excess = spread_excess(problem, chosen)
     certificate = PlacementCertificate(*prices, excess, imbalance, in_sum, moves)
     return Placement(
         chosen,
@@ -297,7 +350,8 @@ def _imbalance(
     return int((outside * outside).sum())
 
 
-def _spread_excess(problem: PlacementProblem, chosen: NDArray[np.int32]) -> tuple[int, ...]:
+def spread_excess(problem: PlacementProblem, chosen: NDArray[np.int32]) -> tuple[int, ...]:
+    """Return the copies above the even share of a value, by level."""
     if not chosen.size:
         return (0,) * len(problem.levels)
     if _is_uniform(problem) and problem.node_limit is None:  # every row has the same excess
@@ -343,7 +397,12 @@ def _excess(rows: NDArray[np.int64], values: NDArray[np.int32], share: NDArray[n
 
 
 def _is_uniform(problem: PlacementProblem) -> bool:
-    differing = (problem.partition_class, problem.class_eligible, problem.pinned)
+    differing = (
+        problem.partition_class,
+        problem.class_eligible,
+        problem.pinned,
+        problem.measures,
+    )
     return bool(np.ptp(problem.copy_counts) == 0) and all(array is None for array in differing)
 
 

@@ -12,6 +12,7 @@ from mapcore._kernels import _planning
 from mapcore.cluster import Cluster, Node
 from mapcore.maps import PartitionMap, Version
 from mapcore.planning.changes import ChangedCluster, Changes, apply_changes
+from mapcore.planning.coupled import is_coupled, place_coupled
 from mapcore.planning.maintenance import (
     kept_records,
     lent_masters,
@@ -19,6 +20,7 @@ from mapcore.planning.maintenance import (
     restored_masters,
     with_records,
 )
+from mapcore.planning.measures import copies_that_fit, measure
 from mapcore.planning.nodes import ACTIVE, MAINTENANCE
 from mapcore.planning.placement import place
 from mapcore.planning.plans import Plan, Work
@@ -111,9 +113,12 @@ def plan_map(changed: ChangedCluster, changes: Changes, others: Standing | None)
     if changed.moves_data:
         problem = placement_problem(start, asked)
         resting = start.table.modes == MAINTENANCE
-        problem = restrict(problem, start, asked.settings, resting)
+        fitting = copies_that_fit(start.current, changed.cluster.nodes)
+        problem = restrict(problem, start, asked.settings, resting, fitting)
         problem = copies_in_sum(problem, others, start.table, resting)
-        placement = place(problem, interrupt=_let_signals_in)
+        problem = measure(problem, start, changed.cluster.nodes)
+        placing = place_coupled if is_coupled(problem) else place
+        placement = placing(problem, interrupt=_let_signals_in)
         placed = placement.nodes
     else:
         placed = kept_copies(start, asked)

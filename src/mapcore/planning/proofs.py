@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mapcore.planning.certificate import check_placement
 from mapcore.planning.certificate_of_roles import check_roles
+from mapcore.planning.coupled import is_coupled
+from mapcore.planning.coupled_check import check_coupled
 from mapcore.planning.objectives import Certificate, Objective
 from mapcore.planning.regrets import Proof
 from mapcore.states import PLACEMENT_MASK, Placement
@@ -29,6 +31,9 @@ class PlanCertificate(Certificate):
     The checkers recount the target and derive lower bounds from prices that the planner hands
     over: any prices at all give bounds that are true, good ones give bounds that are reached. They
     run when a result is first asked for, in 1 to 100 milliseconds for 65,536 partitions.
+
+    Where partitions are of unequal size, the best balance cannot be proven in reasonable time; then
+    `gap` says how far loads are from those that could be had if partitions could be divided.
     """
 
     _target: PartitionMap = field(repr=False)
@@ -44,6 +49,15 @@ class PlanCertificate(Certificate):
         """What is wrong with the plan, which would be a bug in mapcore."""
         return self._findings[1]
 
+    @property
+    def gap(self) -> float | None:
+        """How far a node is at most from its fair share of bytes or weight, as a part of it.
+
+        None where partitions are equal, and balance is proven. A node that holds a partition
+        larger than its share counts as even.
+        """
+        return self._findings[2]
+
     def verify(self) -> bool:
         """Run the checkers again, and return whether the plan is proven sound and optimal."""
         for name in ("_findings", "objectives", "faults"):
@@ -51,22 +65,44 @@ class PlanCertificate(Certificate):
         return self.is_optimal
 
     @cached_property
-    def _findings(self) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
-        placed, placed_fault = _check_copies(self._work)
+    def _findings(self) -> tuple[tuple[Objective, ...], tuple[str, ...], float | None]:
+        placed, placed_fault, gap = _check_copies(self._work)
         led, led_fault = _check_masters(self._work)
         faults = (placed_fault, led_fault, _compare(self._target, self._work))
-        return (*placed, *led), tuple(fault for fault in faults if fault)
+        return (*placed, *led), tuple(fault for fault in faults if fault), gap
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as a document of plain values."""
+        return super().to_dict() | {"gap": self.gap}
+
+    def __str__(self) -> str:
+        if self.faults or self.gap is None:
+            return super().__str__()
+        return f"{super().__str__()}\n  every load is within {self.gap:.2%} of a fair share"
 
 
-def _check_copies(work: Work) -> tuple[list[Objective], str | None]:
+def _check_copies(work: Work) -> tuple[list[Objective], str | None, float | None]:
     """Prove the placement; where no data moves there is nothing to choose."""
-    if work.placement_problem is None or work.placement is None:
-        return [], None
-    proof = check_placement(work.placement_problem, work.placement)
+    problem, placement = work.placement_problem, work.placement
+    if problem is None or placement is None:
+        return [], None, None
     spread = (f"spread excess by {level}" for level in work.asked.settings.spread_levels)
-    in_sum = None if work.placement_problem.sum_lower is None else "imbalance in sum"
-    names = ("copies missing", *spread, "imbalance of copies", in_sum, "moves")
-    return _objectives(names, proof), proof.fault
+    counts = ("copies missing", *spread)
+    if not is_coupled(problem):
+        proof = check_placement(problem, placement)
+        in_sum = None if problem.sum_lower is None else "imbalance in sum"
+        names = (*counts, "imbalance of copies", in_sum, "moves")
+        return _objectives(names, proof), proof.fault, None
+
+    found, measures = check_coupled(problem, placement), problem.measures
+    assert measures is not None
+    moved = "moves" if work.start.current.sizes is None else "bytes moved"
+    objectives = [
+        *_objectives(counts, found.counts),
+        Objective(f"imbalance of {measures.unit}", found.imbalance, 0),
+        Objective(moved, found.moved * measures.scale, found.moved_bound * measures.scale),
+    ]
+    return objectives, found.fault, found.gap
 
 
 def _check_masters(work: Work) -> tuple[list[Objective], str | None]:

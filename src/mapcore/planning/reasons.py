@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mapcore._kernels import _planning
 from mapcore.maps import PartitionMap
+from mapcore.planning.measures import room_to_share
 from mapcore.planning.moves import Drops, Moves, Names, Reason, RoleChanges
 from mapcore.planning.nodes import MAINTENANCE
 from mapcore.planning.placement import PlacementProblem
@@ -150,12 +151,12 @@ def _move_reasons(
         (~table.positive[replaced], Reason.WEIGHTLESS),
     ]
     if problem is not None:
-        loads = np.bincount(start.held[start.held >= 0], minlength=len(table))
+        below, to_ceiling = room_to_share(problem, start.held)
         cases += [
             (~_may_hold(problem, partitions, replaced), Reason.UNFIT),
             (_Places(start, asked).are_crowded(partitions, replaced), Reason.SPREAD),
-            (loads[replaced] > problem.upper[replaced], Reason.ABOVE_SHARE),
-            (loads[nodes] < problem.lower[nodes], Reason.BELOW_SHARE),
+            (to_ceiling[replaced] < 0, Reason.ABOVE_SHARE),
+            (below[nodes] > 0, Reason.BELOW_SHARE),
         ]
     conditions, reasons = zip(*cases, strict=True)
     chosen: NDArray[np.uint8] = np.select(conditions, reasons, Reason.PASSED_ON).astype(np.uint8)

@@ -48,7 +48,11 @@ class _Classes:
 
 
 def restrict(
-    problem: PlacementProblem, start: Start, settings: Settings, resting: NDArray[np.bool_]
+    problem: PlacementProblem,
+    start: Start,
+    settings: Settings,
+    resting: NDArray[np.bool_],
+    fitting: NDArray[np.int64] | None = None,
 ) -> PlacementProblem:
     """Return the problem with what settings and nodes say of where partitions may stand.
 
@@ -57,11 +61,14 @@ def restrict(
         start: what is.
         settings: of the map.
         resting: the nodes in maintenance: they keep what they hold, whatever is asked.
+        fitting: by node: the most copies that its volumes hold; None where that is not known.
 
     Raises:
         PlanError: a field of the wrong kind, or a node or partition that does not exist.
     """
     limit = _limits(start, settings)
+    if fitting is not None:
+        limit = fitting if limit is None else np.minimum(limit, fitting)
     if limit is None and not any(name in settings.extra for name in FIELDS):
         return problem
     classes = _classes(start, settings)

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.cluster import Health, Mode
+from mapcore.planning.charts import bytes_text
+from mapcore.planning.measures import room_to_share
 from mapcore.planning.nodes import ACTIVE, LEAVING, MAINTENANCE
 from mapcore.planning.restrictions import unmet_pins
 from mapcore.states import PLACEMENT_MASK, Placement
@@ -86,10 +88,44 @@ def _missing_copies(plan: Plan) -> Iterator[str]:
             f"{gap} {'copy' if gap == 1 else 'copies'} of every partition missing "
             f"({placement.missing} in all); add {gap} {'node' if gap == 1 else 'nodes'} or {fewer}"
         )
-    else:
+    elif not (short := tuple(_full_volumes(plan))):
         yield (
             f"{placement.missing} copies found no node that may hold them: settings.require, "
             "forbidden or limits of copies leave too few; add nodes that fit, or ask for less"
+        )
+    else:
+        yield from short
+
+
+def _full_volumes(plan: Plan) -> Iterator[str]:
+    """Copies that the volumes have no room for."""
+    problem, placement = plan.work.placement_problem, plan.work.placement
+    if problem is None or placement is None or problem.measures is None:
+        return
+    measures = problem.measures
+    if measures.room is None:
+        return
+    lacking = problem.copy_counts - np.count_nonzero(placement.nodes >= 0, axis=1)
+    short = np.flatnonzero(lacking > 0)
+    usable = problem.eligible & (measures.room.capacity < np.iinfo(np.int64).max)
+    size = measures.scale
+    asked = int((measures.bytes * problem.copy_counts).sum()) * size
+    held = int(measures.room.capacity[usable].sum()) * size
+    missing = int((lacking * measures.bytes).sum()) * size
+    names = [plan.target.keys.name(partition) for partition in short.tolist()]
+    needed = missing if held >= asked else max(missing, asked - held)
+    yield (
+        f"{placement.missing} copies ({bytes_text(missing)}) of {_count(names, 'partition')} "
+        f"{some(names)} found no room: the copies asked for take {bytes_text(asked)}, the volumes "
+        f"of {int(usable.sum())} nodes hold {bytes_text(held)}; add {bytes_text(needed)} of "
+        "volumes, or ask for fewer copies"
+    )
+    largest = int(measures.room.largest[problem.eligible].max(initial=0))
+    above = [plan.target.keys.name(p) for p in short.tolist() if measures.bytes[p] > largest]
+    if above:
+        yield (
+            f"{_count(above, 'partition')} {some(above)} fit on no volume: "
+            f"the largest holds {bytes_text(largest * size)}; split them, or add larger volumes"
         )
 
 
@@ -134,10 +170,10 @@ def _uneven_loads(plan: Plan) -> Iterator[str]:
     problem, placement = plan.work.placement_problem, plan.work.placement
     if placement is None or problem is None or not placement.imbalance:
         return
-    loads = plan.loads_after()
+    lacking, to_ceiling = room_to_share(problem, placement.nodes)
     names = plan.target.nodes.names
-    above = np.flatnonzero(loads > problem.upper)
-    below = np.flatnonzero(loads < problem.lower)
+    above = np.flatnonzero(to_ceiling < 0)
+    below = np.flatnonzero(lacking > 0)
     words = [
         f"{len(which)} {'node holds' if len(which) == 1 else 'nodes hold'} {word} their share "
         f"({some([names[node] for node in which.tolist()], 3)})"
@@ -145,7 +181,12 @@ def _uneven_loads(plan: Plan) -> Iterator[str]:
         if len(which)
     ]
     if words:
-        yield f"balance of copies: {' and '.join(words)}, as counts and spread allow no better"
+        measures = problem.measures
+        why = "as counts and spread allow no better"
+        if measures is not None:
+            why = "as no move or exchange of copies makes it better"
+        unit = "copies" if measures is None else measures.unit
+        yield f"balance of {unit}: {' and '.join(words)}, {why}"
 
 
 def _kept_out_of_place(plan: Plan) -> Iterator[str]:
@@ -198,8 +239,6 @@ def _settings_not_honoured(plan: Plan) -> Iterator[str]:
             f"settings.balance.slack {settings.balance.slack} was not taken into account: "
             "copies are balanced to the floor and ceiling of each share"
         )
-    if plan.current.weights is not None and len(np.unique(plan.current.weights)) > 1:
-        yield "weights of partitions were not taken into account: copies are balanced by number"
     if settings.num_partitions not in (None, plan.current.partition_count):
         yield (
             f"settings.numPartitions is {settings.num_partitions}, the map has "
