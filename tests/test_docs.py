@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -71,10 +72,14 @@ def test_every_command_of_a_guide_prints_what_it_shows(guide: Path, tmp_path: Pa
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     found = BLOCK.findall(guide.read_text())
     assert found
-    for language, block in found:
+    for language, group in groupby(found, key=lambda item: item[0]):
+        blocks = [block for _, block in group]
         if language == "python":
-            subprocess.run([sys.executable, "-c", block], cwd=tmp_path, check=True)
+            # Blocks that follow one another are one program.
+            program = "\n".join(blocks)
+            subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
             continue
+        block = "".join(blocks)
         for command in commands(block):
             done = subprocess.run(
                 ["bash", "-c", command.line],

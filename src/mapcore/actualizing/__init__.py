@@ -16,5 +16,6 @@ Steps change the *live* map by compare-and-swap. `next_steps` is all of that in 
         ...                                 # wait for news: live.complete(...), live.fail(...)
 
 Beside it: `failover` (which lost nodes lose their masters), `repartition` and `switching` (ranges
-that are split and merged), `ledger` (what happened, and why something waits).
+that are split and merged), `derived` (indexes, other clusters and backups, which follow a source),
+`ledger` (what happened, and why something waits).
 """

@@ -66,6 +66,8 @@ class Work:
         dead_since: as in `LiveMap`.
         accept_loss: the partitions that may be founded anew although copies that nobody can reach
             any more may hold their data.
+        is_derived: whether partitions whose source is in another map are founded from that one
+            (`mapcore.actualizing.derived`), and not with nothing in them.
     """
 
     current: PartitionMap | LiveMap
@@ -75,6 +77,7 @@ class Work:
     preferred: Mapping[str, str] = field(default_factory=dict)
     dead_since: Mapping[tuple[str, str], float] = field(default_factory=dict)
     accept_loss: Collection[str] = ()
+    is_derived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,6 +361,13 @@ class _Picture:
         row_flags = united.row_flags.copy()
         for partition in work.accept_loss:
             row_flags[keys.number(partition)] |= RowFlag.LOSS_ACCEPTED
+        source_rows = united.source_rows
+        if work.is_derived:
+            # Their own copies are their only sources here; the first one comes from elsewhere.
+            derived = self._derived_rows(keys)
+            row_flags[derived] |= np.uint8(RowFlag.HAS_SOURCE)
+            source_rows = source_rows.copy()
+            source_rows[derived] = derived
         preferred = np.full(len(keys), -1, dtype=np.int32)
         for partition, node in work.preferred.items():
             preferred[keys.number(partition)] = numbers.get(node, -1)
@@ -378,9 +388,20 @@ class _Picture:
             single_master=work.settings.assignment is Assignment.MASTER_SLAVE,
             warms_up=config.warms_up,
             too_early=too_early,
-            source_rows=united.source_rows,
+            source_rows=source_rows,
             merged=united.merged,
         )
+
+    def _derived_rows(self, keys: KeyFunction) -> NDArray[np.int64]:
+        """Return the partitions whose source is in another map."""
+        names = {
+            held.keys.name(number)
+            for held in self.maps
+            for number, source in held.sources.items()
+            if "/" in source
+        }
+        known = names.intersection(keys.names())
+        return np.array(sorted(keys.number(name) for name in known), dtype=np.int64)
 
     def _known_steps(self, keys: KeyFunction) -> tuple[Step, ...]:
         """Return the steps under way whose partitions there are; note the others."""

@@ -1,4 +1,4 @@
-"""What runs at a moment, counted against every throttle: for the verifier, step by step."""
+"""What runs at a moment, counted against every throttle, step by step."""
 
 from __future__ import annotations
 
@@ -53,14 +53,17 @@ class Occupancy:
         """Count a step that starts.
 
         Raises:
-            ThrottleError: a throttle has no room for it.
+            ThrottleError: a throttle has no room for it; nothing is counted then.
         """
-        for key, amount, limit in self._uses(step, partition, rate):
-            self._used[key] += amount
-            if limit is not None and self._used[key] > limit * _ROUNDING:
+        uses = list(self._uses(step, partition, rate))
+        for key, amount, limit in uses:
+            used = self._used[key] + amount
+            if limit is not None and used > limit * _ROUNDING:
                 raise ThrottleError(
-                    f"found {self._used[key]:,.6g} {' '.join(key)}, expected at most {limit:,.6g}"
+                    f"found {used:,.6g} {' '.join(key)}, expected at most {limit:,.6g}"
                 )
+        for key, amount, _ in uses:
+            self._used[key] += amount
         self._running.add(step.id)
 
     def end(self, step: Step, partition: int, rate: float | None) -> None:

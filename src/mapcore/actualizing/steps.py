@@ -158,6 +158,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         running: the running state of a copy that a transition creates, where not `running`.
         what: `persistence` or `replication`, for pause and resume.
         size_bytes: what a stream moves, where it is known; `bytes` in JSON.
+        resume_from: the sequence number from which a stream goes on, without a full scan.
         source: the copy that a stream reads, or the master that a takeover ends.
         target: the copy that a stream fills, or the master that a takeover makes.
         sources: the partitions that a merged range takes up, all from their copies on its node.
@@ -188,6 +189,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     running: str | None = None
     what: str | None = None
     size_bytes: int | None = msgspec.field(name="bytes", default=None)
+    resume_from: int | None = None
     source: End | None = None
     target: End | None = None
     sources: tuple[str, ...] | None = None
@@ -235,7 +237,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             return {node: Cost() for node in self.nodes}
         count = self.size_bytes or 0
         return {
-            self.source.node: Cost(streams_out=1, full_scans=1, bytes_out=count),
+            self.source.node: Cost(
+                streams_out=1, full_scans=int(self.resume_from is None), bytes_out=count
+            ),
             self.target.node: Cost(streams_in=1, bytes_in=count),
         }
 
@@ -360,9 +364,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
                 for end in (self.source, self.target)
                 for state in (end.before, end.after)
             ]
-            # A slave may serve as the source of a stream; it makes no transition.
+            # A slave may serve as the source of a stream; it makes no transition. Nor does the
+            # master of another map that takes in the changes of the source.
             if self.kind is Kind.STREAM and states[0] is states[1] is Placement.SLAVE:
                 states[:2] = [Placement.MASTER] * 2
+            is_fed = self.kind is Kind.STREAM and self.source.map not in (None, self.map)
+            if is_fed and states[2] is states[3] is Placement.MASTER:
+                states[2:] = [Placement.SLAVE] * 2
             pair = paired_transition(*states)
             if self.kind is Kind.TAKEOVER and pair.name != "takeover":
                 yield f"found the pair {pair}, expected a takeover"
@@ -380,6 +388,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             ("running", self.running),
             ("what", self.what),
             ("bytes", self.size_bytes),
+            ("resumeFrom", self.resume_from),
             ("source", self.source and self.source.to_dict()),
             ("target", self.target and self.target.to_dict()),
             ("sources", self.sources),
