@@ -27,7 +27,7 @@ from mapcore.states import Placement
 __all__ = ["Problem", "problems"]
 
 _SETTINGS: Final = frozenset(Settings.__struct_encode_fields__)
-PLAN_FIELDS: Final = frozenset({"mastersBefore"})
+PLAN_FIELDS: Final = frozenset({"mastersBefore", "lost"})
 """Fields of a partition that plans write for later plans, and that nobody else reads."""
 
 _KEPT: Final = "a field that mapcore does not know: kept, but not used"

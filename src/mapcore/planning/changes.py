@@ -6,7 +6,7 @@
 | remove | leaving, as long as it holds copies; without any it is dropped from the list |
 | swap | the old one as if removed; the new one active, with the old one's place unless it has one |
 | maintain | maintenance |
-| fail | gone, and red |
+| fail | gone, and red, also where it is swapped at once |
 | activate | active again |
 | weights | another weight |
 
@@ -281,6 +281,7 @@ def _modes_after(
 ) -> dict[int, NDArray[np.int64]]:
     """Return the nodes that change their mode, by the mode that they get."""
     by_mode: dict[int, list[NDArray[np.int64]]] = {}
+    failing = numbers.get("fail", np.empty(0, np.int64))
     for kind, nodes in numbers.items():
         mode, before = _MODE_AFTER[kind], table.modes[nodes]
         if mode == MAINTENANCE and (before > MAINTENANCE).any():
@@ -290,7 +291,8 @@ def _modes_after(
                 "expected an active node"
             )
         # A node that is gone cannot leave any more: it stays gone.
-        changing = (before != mode) & ~((mode == LEAVING) & (before == GONE))
+        is_gone = (before == GONE) | np.isin(nodes, failing)
+        changing = (before != mode) & ~((mode == LEAVING) & is_gone)
         by_mode.setdefault(mode, []).append(nodes[changing])
     return {mode: np.concatenate(groups) for mode, groups in by_mode.items()}
 
@@ -360,10 +362,14 @@ def _check_is_free(cluster: Cluster, old: str, new: str) -> None:
 
 
 def _check_named_once(named: Mapping[str, Sequence[str]]) -> None:
+    """Check that no node is asked two things; one that fails may be swapped at once."""
     if len(set().union(*named.values())) == sum(map(len, named.values())):
         return
+    swapped = named.get("swap", ())
     seen: dict[str, str] = {}
     for kind, names in named.items():
+        if kind == "fail":
+            names = [name for name in names if name not in swapped]
         for name in names:
             if seen.setdefault(name, kind) != kind:
                 raise PlanError(

@@ -127,17 +127,17 @@ def lent_masters(
 
 
 def with_records(
-    extra: Mapping[int, Mapping[str, Any]], records: Records
+    extra: Mapping[int, Mapping[str, Any]], records: Mapping[int, Any], field: str = FIELD
 ) -> Mapping[int, Mapping[str, Any]]:
     """Return a map's unknown fields with these records instead of the ones that it has."""
-    if not records and not any(FIELD in fields for fields in extra.values()):
+    if not records and not any(field in fields for fields in extra.values()):
         return extra
     stripped = {
-        partition: {name: value for name, value in fields.items() if name != FIELD}
+        partition: {name: value for name, value in fields.items() if name != field}
         for partition, fields in extra.items()
     }
-    for partition, stack in records.items():
-        stripped[partition] = {**stripped.get(partition, {}), FIELD: stack}
+    for partition, record in records.items():
+        stripped[partition] = {**stripped.get(partition, {}), field: record}
     return {partition: fields for partition, fields in stripped.items() if fields}
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mapcore._kernels import _planning
 from mapcore.cluster import Cluster, Node
 from mapcore.maps import PartitionMap, Version
+from mapcore.planning import losses
 from mapcore.planning.changes import ChangedCluster, Changes, apply_changes
 from mapcore.planning.coupled import is_coupled, place_coupled
 from mapcore.planning.maintenance import (
@@ -141,8 +142,9 @@ def plan_map(changed: ChangedCluster, changes: Changes, others: Standing | None)
         records = lent_masters(records, start, masters, roles.is_master, placed)
 
     target = _target_map(start, placed, roles.is_master)
-    if records or start.current.extra:
-        target = target.replace(extra=with_records(target.extra, kept_records(records, target)))
+    if records or start.losses or start.current.extra:
+        extra = with_records(target.extra, kept_records(records, target))
+        target = target.replace(extra=with_records(extra, start.losses, losses.FIELD))
     return Plan(
         map_name=changed.map_name,
         current=start.current,

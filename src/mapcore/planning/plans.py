@@ -133,6 +133,11 @@ class Plan:
         )
 
     @cached_property
+    def lost(self) -> tuple[str, ...]:
+        """The partitions without a copy in reach: they get none, as nothing could fill it."""
+        return tuple(self.current.keys.name(partition) for partition in self.work.start.losses)
+
+    @cached_property
     def bytes_moved(self) -> int | None:
         """The bytes that the moves stream; None where the sizes of partitions are not known."""
         sizes = self.current.sizes

@@ -18,6 +18,7 @@ from mapcore.errors import MapError, PlanError
 from mapcore.keys import KeyFunction
 from mapcore.maps import NodeIndex, PartitionMap
 from mapcore.planning.changes import ChangedCluster
+from mapcore.planning.losses import Losses, losses_of
 from mapcore.planning.nodes import (
     ACTIVE,
     GONE,
@@ -64,6 +65,7 @@ class Start:
             that is swapped in stands where the one that it succeeds would; what a returning node
             still holds of its dead copies comes last.
         masters: int32, partitions by the most masters: nodes that are master, -1 for none.
+        losses: the partitions that are lost, which have no copy and get none.
     """
 
     current: PartitionMap
@@ -73,6 +75,7 @@ class Start:
     successors: NDArray[np.int32]
     held: NDArray[np.int32]
     masters: NDArray[np.int32]
+    losses: Losses
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,11 @@ def start_of(changed: ChangedCluster, asked: Asked) -> Start:
         read_flags = flags.copy()
         read_flags[old[flags[old] & Flag.LOST > 0]] = Flag.DETHRONED
     held, masters = _tables(current, asked.masters, read_flags, renumbered)
-    return Start(current, table, changed.index, flags, successors, held, masters)
+    losses = losses_of(
+        current, changed.entry, (flags & Flag.LOST) > 0, (flags & Flag.RECOVERING) > 0
+    )
+    held[list(losses)] = masters[list(losses)] = -1
+    return Start(current, table, changed.index, flags, successors, held, masters, losses)
 
 
 def placement_problem(start: Start, asked: Asked) -> PlacementProblem:
@@ -162,8 +169,9 @@ def placement_problem(start: Start, asked: Asked) -> PlacementProblem:
             "is active and has a weight above 0"
         )
     counts = np.full(partitions, asked.copies, np.int32)
+    counts[list(start.losses)] = 0
     if not resting.any():
-        total = partitions * min(asked.copies, int(np.count_nonzero(taking)))
+        total = (partitions - len(start.losses)) * min(asked.copies, int(np.count_nonzero(taking)))
         lower, upper = share_bounds(total, table.weights, table.weight_numbers, taking, partitions)
         return PlacementProblem(start.held, counts, taking, lower, upper, levels)
 

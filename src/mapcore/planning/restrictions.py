@@ -78,6 +78,7 @@ def restrict(
     pins = {
         partition: [node for node in nodes if allowed[classes.numbers[partition], node]]
         for partition, nodes in pins.items()
+        if partition not in start.losses
     }
     pinned = _merged(problem.pinned, pins, len(problem.copy_counts))
     most = np.bincount(classes.numbers, minlength=len(allowed)) @ allowed

@@ -38,15 +38,14 @@ def some(names: Sequence[str], most: int = 5) -> str:
 
 def _lost_partitions(plan: Plan) -> Iterator[str]:
     """Partitions that had copies, of which none is left in reach."""
-    held = plan.work.start.held
-    had = np.diff(plan.current.offsets) > 0
-    lost = np.flatnonzero(had & (held < 0).all(axis=1))
-    if len(lost):
-        names = [plan.current.keys.name(partition) for partition in lost.tolist()]
-        after = (
-            "their new copies start empty" if plan.work.placement else "they stay without copies"
+    losses = plan.work.start.losses
+    if losses:
+        nodes = list(dict.fromkeys(name for names in losses.values() for name in names))
+        yield (
+            f"no live copy is left of {_count(plan.lost, 'partition')} {some(plan.lost)}: they get "
+            f"no copy, as there is nothing to fill it from; bring {some(nodes)} back, or take "
+            "their copies and the field lost out of the map to start them empty"
         )
-        yield f"no live copy is left of {_count(names, 'partition')} {some(names)}: {after}"
 
 
 def _masterless_partitions(plan: Plan) -> Iterator[str]:
@@ -203,10 +202,12 @@ def _kept_out_of_place(plan: Plan) -> Iterator[str]:
             "plan with rebuild to move them"
         )
     copies = np.diff(plan.target.offsets)
+    copies[list(plan.work.start.losses)] = plan.work.asked.copies
     short = int((copies < plan.work.asked.copies).sum())
     if short:
+        have = "partition has" if short == 1 else "partitions have"
         yield (
-            f"{short} partitions have fewer than the {plan.work.asked.copies} copies asked for: "
+            f"{short} {have} fewer than the {plan.work.asked.copies} copies asked for: "
             "no data moves in this plan; plan with rebuild to restore them"
         )
 
