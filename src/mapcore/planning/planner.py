@@ -14,6 +14,7 @@ from mapcore.maps import PartitionMap, Version
 from mapcore.planning import losses
 from mapcore.planning.changes import ChangedCluster, Changes, apply_changes
 from mapcore.planning.coupled import is_coupled, place_coupled
+from mapcore.planning.exchange import even_out_slaves, may_exchange
 from mapcore.planning.maintenance import (
     kept_records,
     lent_masters,
@@ -138,6 +139,8 @@ def plan_map(changed: ChangedCluster, changes: Changes, others: Standing | None)
     due = (start.table.modes == ACTIVE) & start.table.positive
     role_problem = masters_in_sum(role_problem, others, start.table, due)
     roles = assign_roles(role_problem, interrupt=_let_signals_in)
+    if problem is not None and placement is not None and placement.moves and may_exchange(problem):
+        even_out_slaves(problem, role_problem, roles, interrupt=_let_signals_in)
     if changes.named["maintain"]:
         records = lent_masters(records, start, masters, roles.is_master, placed)
 

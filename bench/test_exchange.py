@@ -1,0 +1,48 @@
+"""What choosing among equal plans costs: the same plan with and without it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from unittest import mock
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+import mapcore
+from bench.comparison import compare
+from bench.test_planning import COPIES, changes_of, cluster_of
+
+
+def plan_as_it_comes(cluster: mapcore.Cluster, kind: str) -> mapcore.Plan:
+    """Plan without looking for a better scatter."""
+    with mock.patch("mapcore.planning.planner.even_out_slaves", return_value=0):
+        return mapcore.plan(cluster, **changes_of(kind, cluster))
+
+
+@pytest.mark.parametrize("kind", ["fresh", "add 1 % of nodes"])
+@pytest.mark.parametrize(("node_count", "partition_count"), [(1_000, 65_536), (40_000, 1_048_576)])
+def test_scatter(
+    benchmark: BenchmarkFixture,
+    scale: Callable[[int], int],
+    node_count: int,
+    partition_count: int,
+    kind: str,
+) -> None:
+    nodes, partitions = scale(node_count), scale(partition_count)
+    cluster = cluster_of(nodes, partitions)
+    if kind != "fresh":
+        cluster = cluster.with_current(plan_as_it_comes(cluster, "fresh").target)
+    as_it_comes = plan_as_it_comes(cluster, kind).scatter
+    evened_out = mapcore.plan(cluster, **changes_of(kind, cluster)).scatter
+    compare(
+        benchmark,
+        row=f"plan with even scatter, {nodes:,} nodes × {partitions:,} × {COPIES}: {kind}",
+        ours=lambda: mapcore.plan(cluster, **changes_of(kind, cluster)),
+        peer=lambda: plan_as_it_comes(cluster, kind),
+        peer_name="the same plan without exchanges",
+        rounds=5,
+        note=(
+            f"worst increase {evened_out.worst_increase}, without {as_it_comes.worst_increase}; "
+            f"mean {evened_out.increases.mean():.2f}, without {as_it_comes.increases.mean():.2f}"
+        ),
+    )

@@ -1,0 +1,224 @@
+#include "scatter.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+#include <cstring>
+
+#include "pairs.hpp"
+#include "partners.hpp"
+
+namespace mapcore::exchange {
+namespace {
+
+// What the failure of a node asks of others is as even as can be if none of its pairs occurs more
+// than slaves of a row · ceil(masters / nodes in reach) times: any rows of it then have that many
+// slaves on enough nodes to share them (Hall). Only pairs above that are crowded.
+//
+// Two new slaves, of rows with other masters, change places if that makes the squares of the counts
+// of their pairs less in sum, and no count higher than the highest of them was.
+class Scatter {
+public:
+    Scatter(const Given &given, const Masters &masters, Clock &clock)
+        : copies_(given),
+          masters_(masters),
+          clock_(clock),
+          attempts_left_(masters.most_attempts) {}
+
+    std::int64_t run() {
+        std::vector<std::int32_t> doubtful = find_doubtful();
+        if (doubtful.empty()) return 0;
+        pairs_.emplace(copies_.given(), masters_.is_master);
+        counts_.assign(limits_.size(), 0);
+        keep_crowded(doubtful);
+        if (doubtful.empty()) return 0;
+        find_new_slaves();
+        std::vector<std::size_t> numbers = slaves_of(doubtful);
+        std::int64_t exchanges = 0;
+        for (std::size_t sweep = 0; sweep < SWEEPS; sweep++) {
+            std::vector<std::size_t> crowded = most_crowded_first(numbers);
+            const std::int64_t before = exchanges;
+            numbers = crowded;
+            for (const std::size_t number : crowded) exchanges += move_one(number, sweep, numbers);
+            if (exchanges == before) break;
+        }
+        return exchanges;
+    }
+
+private:
+    // The limit of pairs of each node, and the nodes that may exceed theirs.
+    std::vector<std::int32_t> find_doubtful() {
+        const Given &given = copies_.given();
+        const auto node_count = static_cast<std::size_t>(given.node_count);
+        std::vector<std::int64_t> leads(node_count, 0);
+        std::vector<std::int32_t> fewest(node_count, static_cast<std::int32_t>(given.width));
+        for (std::size_t first = 0; first < given.row_count * given.width; first += given.width) {
+            std::int32_t slaves = 0;
+            for (std::size_t i = first; i < first + given.width; i++)
+                slaves += given.placed[i] >= 0 && !masters_.is_master[i];
+            for (std::size_t i = first; i < first + given.width; i++) {
+                if (given.placed[i] < 0 || !masters_.is_master[i]) continue;
+                leads[given.placed[i]]++;
+                if (slaves > 0) fewest[given.placed[i]] = std::min(fewest[given.placed[i]], slaves);
+            }
+        }
+        std::vector<std::int32_t> doubtful;
+        limits_.resize(node_count);
+        for (std::size_t m = 0; m < node_count; m++) {
+            const std::int64_t reach = std::max<std::int64_t>(1, masters_.reach[m]);
+            limits_[m] = fewest[m] * ((leads[m] + reach - 1) / reach);
+            if (leads[m] > limits_[m]) doubtful.push_back(static_cast<std::int32_t>(m));
+        }
+        return doubtful;
+    }
+
+    // Keep the nodes with a pair that occurs more often than it should.
+    void keep_crowded(std::vector<std::int32_t> &nodes) {
+        const auto is_even = [&](std::int32_t m) {
+            clock_.work(pairs_->end(m) - pairs_->begin(m));
+            std::int32_t highest = 0;
+            for (const std::int32_t *s = pairs_->begin(m); s != pairs_->end(m); s++)
+                highest = std::max(highest, ++counts_[*s]);
+            for (const std::int32_t *s = pairs_->begin(m); s != pairs_->end(m); s++) counts_[*s] = 0;
+            return highest <= limits_[m];
+        };
+        nodes.erase(std::remove_if(nodes.begin(), nodes.end(), is_even), nodes.end());
+    }
+
+    void find_new_slaves() {
+        slaves_.reserve(copies_.given().row_count * copies_.given().width);
+        copies_.each_new([&](std::size_t i) {
+            if (!masters_.is_master[i]) slaves_.push_back(i);
+        });
+    }
+
+    // The numbers of the new slaves of these masters.
+    std::vector<std::size_t> slaves_of(const std::vector<std::int32_t> &masters) const {
+        std::vector<std::uint8_t> is_among(limits_.size(), 0);
+        for (const std::int32_t m : masters) is_among[m] = 1;
+        std::vector<std::size_t> numbers;
+        for (std::size_t number = 0; number < slaves_.size(); number++) {
+            bool is_one = false;
+            pairs_->each_master(
+                copies_.row(slaves_[number]), [&](std::int32_t m) { is_one |= is_among[m] != 0; });
+            if (is_one) numbers.push_back(number);
+        }
+        return numbers;
+    }
+
+    std::vector<std::size_t> most_crowded_first(const std::vector<std::size_t> &numbers) const {
+        std::vector<std::pair<std::int64_t, std::size_t>> found;
+        for (const std::size_t number : numbers)
+            if (const std::int64_t excess = excess_of(slaves_[number]); excess > 0)
+                found.emplace_back(-excess, number);
+        std::sort(found.begin(), found.end());
+        found.erase(std::unique(found.begin(), found.end()), found.end());
+        std::vector<std::size_t> ordered;
+        for (const auto &[excess, number] : found) ordered.push_back(number);
+        return ordered;
+    }
+
+    // Exchange the slave with the first partner that helps, which joins `numbers`.
+    bool move_one(std::size_t number, std::size_t sweep, std::vector<std::size_t> &numbers) {
+        const Partners partners(slaves_.size());
+        const std::size_t one = slaves_[number];
+        if (excess_of(one) == 0) return false;
+        for (std::size_t attempt = 0; attempt < partners.tries(); attempt++) {
+            if (attempts_left_-- <= 0) return false;
+            clock_.work(16);
+            const std::size_t partner = partners.pick(number, attempt, sweep);
+            const std::size_t other = slaves_[partner];
+            if (!may_exchange(one, other) || !is_better(one, other)) continue;
+            exchange(one, other);
+            numbers.push_back(partner);
+            return true;
+        }
+        return false;
+    }
+
+    // How far a pair of the slave is above its limit.
+    std::int64_t excess_of(std::size_t position) const {
+        std::int64_t excess = 0;
+        pairs_->each_master(copies_.row(position), [&](std::int32_t m) {
+            excess = std::max(excess, pairs_->count(m, copies_.node(position)) - limits_[m]);
+        });
+        return excess;
+    }
+
+    bool may_exchange(std::size_t one, std::size_t other) const {
+        const std::int32_t a = copies_.node(one), b = copies_.node(other);
+        return a != b && is_as_able(copies_.row(one), b) && is_as_able(copies_.row(other), a) &&
+               has_same_price(a, b) && copies_.may_stand(one, b) && copies_.may_stand(other, a);
+    }
+
+    // A node that is master now would be a better choice than the master that was chosen.
+    bool is_as_able(std::size_t p, std::int32_t node) const {
+        const std::int32_t *current = masters_.current + p * masters_.current_width;
+        return std::find(current, current + masters_.current_width, node) ==
+               current + masters_.current_width;
+    }
+
+    // As a candidate for master one stands for the other: the proof of the masters goes on to hold.
+    bool has_same_price(std::int32_t a, std::int32_t b) const {
+        const std::size_t width = masters_.price_width;
+        return std::equal(
+            masters_.prices + a * width, masters_.prices + (a + 1) * width,
+            masters_.prices + b * width);
+    }
+
+    bool is_better(std::size_t one, std::size_t other) const {
+        const std::int32_t a = copies_.node(one), b = copies_.node(other);
+        std::int64_t change = 0;
+        std::int64_t highest_before = 0, highest_after = 0;
+        bool is_shared = false;
+        const auto weigh = [&](std::int32_t m, std::int32_t from, std::int32_t to) {
+            const std::int64_t was = pairs_->count(m, from), gets = pairs_->count(m, to) + 1;
+            change += gets - was;
+            highest_before = std::max(highest_before, was);
+            highest_after = std::max(highest_after, gets);
+        };
+        pairs_->each_master(copies_.row(one), [&](std::int32_t m) {
+            pairs_->each_master(copies_.row(other), [&](std::int32_t n) { is_shared |= m == n; });
+        });
+        if (is_shared) return false;
+        pairs_->each_master(copies_.row(one), [&](std::int32_t m) { weigh(m, a, b); });
+        if (change >= 0 && highest_after > highest_before) return false;
+        pairs_->each_master(copies_.row(other), [&](std::int32_t m) { weigh(m, b, a); });
+        return change < 0 && highest_after <= highest_before;
+    }
+
+    void exchange(std::size_t one, std::size_t other) {
+        const std::int32_t a = copies_.node(one), b = copies_.node(other);
+        pairs_->each_master(
+            copies_.row(one), [&](std::int32_t m) { pairs_->replace(m, a, b); });
+        pairs_->each_master(
+            copies_.row(other), [&](std::int32_t m) { pairs_->replace(m, b, a); });
+        copies_.exchange(one, other);
+    }
+
+    Copies copies_;
+    const Masters &masters_;
+    Clock &clock_;
+    std::int64_t attempts_left_;
+    std::optional<Pairs> pairs_;
+    std::vector<std::int64_t> limits_;   // by node: how often each of its pairs may occur
+    std::vector<std::int32_t> counts_;   // by node, zero between uses
+    std::vector<std::size_t> slaves_;    // positions of new slaves
+};
+
+}  // namespace
+
+bool even_out(
+    const Given &given, const Masters &masters, std::int64_t &exchanges, Ask may_go_on,
+    void *context) {
+    Clock clock(may_go_on, context);
+    try {
+        clock.ask();
+        exchanges = Scatter(given, masters, clock).run();
+    } catch (const Interrupted &) {
+        return false;
+    }
+    return true;
+}
+
+}  // namespace mapcore::exchange
