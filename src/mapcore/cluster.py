@@ -136,7 +136,7 @@ class SpreadLevel(_Value, frozen=True):
 
 
 class Rule(_Value, frozen=True):
-    """Where slaves stand relative to the master: same value of one level, other of another."""
+    """Where a slave stands relative to the master: same value of one level, other of another."""
 
     same: str | None = None
     different: str | None = None
@@ -178,8 +178,10 @@ class Settings(_Value, frozen=True):
         num_partitions: for hash maps; None where only the map says it.
         key_func: `hash-crc32` or `range`.
         levels: the names of the parts of a location, outermost first.
-        spread: the levels to spread over; None for all of `levels`, empty for none.
-        rules: for slaves, where they stand relative to their master.
+        spread: the levels to spread over; None for all of `levels` inside of those that rules want
+            to be the same, empty for none.
+        rules: under `slave`, where slaves stand relative to their master: the first for one of
+            them, the second for another, the last for all that are left.
         max_peers: the limit on fan-out, or None.
         quorum: for the embedding store and the router tier.
         balance: how even loads must be.
@@ -199,9 +201,15 @@ class Settings(_Value, frozen=True):
 
     @property
     def spread_levels(self) -> tuple[str, ...]:
-        """The names of the levels to spread over, outermost first."""
+        """The names of the levels to spread over, outermost first.
+
+        Where nothing is said, these are all levels inside of those that a rule wants slaves to
+        share with their master.
+        """
         if self.spread is None:
-            return self.levels
+            rules = self.rules.get("slave", ())
+            shared = {rule.same for rule in rules} & {*self.levels}
+            return self.levels[max((self.levels.index(s) + 1 for s in shared if s), default=0) :]
         wanted = {item.level for item in self.spread}
         return tuple(level for level in self.levels if level in wanted)
 

@@ -68,6 +68,7 @@ def random_problem(seed: int) -> RolesProblem:
     total = max(1, int(weights.sum()))
     current = some_masters(rng.choice(["none", "kept", "random", "lowest"]))
     preferred = some_masters(rng.choice(["kept", "random", "lowest"]))
+    candidates = np.array([[rng.random() < 0.7 for _ in row] for row in placed])
     return RolesProblem(
         placed=np.array(placed, np.int32),
         current_masters=np.array(current, np.int32),
@@ -77,6 +78,7 @@ def random_problem(seed: int) -> RolesProblem:
         upper=-(-sum(asked) * weights // total),
         preferred=np.array(preferred, np.int32) if rng.random() < 0.4 else None,
         keep_current=rng.random() < 0.3,
+        candidates=candidates if rng.random() < 0.3 else None,
     )
 
 

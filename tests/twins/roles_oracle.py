@@ -38,7 +38,14 @@ def best_costs(problem: RolesProblem) -> tuple[int, int, int, int]:
     capacity: Counter[int] = Counter()
     total = 0
     for partition, row in enumerate(problem.placed.tolist()):
-        able = [node for node in row if node >= 0 and problem.may_lead[node]]
+        may = [True] * len(row)
+        if problem.candidates is not None:
+            may = problem.candidates[partition].tolist()
+        able = [
+            node
+            for node, is_candidate in zip(row, may, strict=True)
+            if node >= 0 and is_candidate and problem.may_lead[node]
+        ]
         current = set(problem.current_masters[partition].tolist())
         preferred = (
             None if problem.preferred is None else set(problem.preferred[partition].tolist())

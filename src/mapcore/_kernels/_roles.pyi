@@ -9,6 +9,7 @@ def solve_roles(
     preferred: NDArray[np.int32] | None,
     asked: NDArray[np.int32],
     may_lead: NDArray[np.uint8],
+    candidates: NDArray[np.uint8] | None,
     lower: NDArray[np.int64],
     upper: NDArray[np.int64],
     sum_lower: NDArray[np.int64] | None,

@@ -20,6 +20,7 @@ cdef extern from "roles/solve.hpp" namespace "mapcore::roles" nogil:
         size_t preferred_width
         const int32_t *asked
         const uint8_t *may_lead
+        const uint8_t *candidates
         cbool keep_current
 
     cdef struct Shares:
@@ -76,6 +77,7 @@ def solve_roles(
     const int32_t[:, ::1] preferred,
     const int32_t[::1] asked,
     const uint8_t[::1] may_lead,
+    const uint8_t[:, ::1] candidates,
     const int64_t[::1] lower,
     const int64_t[::1] upper,
     const int64_t[::1] sum_lower,
@@ -92,7 +94,8 @@ def solve_roles(
 ):
     """Choose masters; write them, the nodes' loads and prices; return (missing, role changes).
 
-    `preferred` may be None, and both of the sum. Whatever `interrupt` or a signal handler raises ends the search.
+    `preferred` and `candidates` may be None, and both of the sum. Whatever `interrupt` or a signal
+    handler raises ends the search.
     """
     cdef Given given
     cdef Shares shares
@@ -117,6 +120,9 @@ def solve_roles(
         given.preferred = &preferred[0, 0]
     given.asked = &asked[0]
     given.may_lead = &may_lead[0]
+    given.candidates = NULL
+    if candidates is not None:
+        given.candidates = &candidates[0, 0]
     given.keep_current = keep_current
     shares.lower = &lower[0]
     shares.upper = &upper[0]

@@ -31,6 +31,8 @@ __all__ = ["check_roles"]
 def check_roles(problem: RolesProblem, roles: Roles) -> Proof:
     """Recount a choice of masters among the copies and prove how good it is."""
     able = (problem.placed >= 0) & np.append(problem.may_lead, False)[problem.placed]
+    if problem.candidates is not None:
+        able &= problem.candidates
     asked, leads = np.maximum(problem.master_counts, 0), roles.is_master
     wanted = np.minimum(asked, able.sum(axis=1))
     unfit = (leads & ~able).any(axis=1) | (leads.sum(axis=1) != wanted)

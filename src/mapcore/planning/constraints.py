@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mapcore.planning.nodes import GONE, LEAVING, MAINTENANCE, NodeTable
 from mapcore.planning.placement import PlacementProblem
 from mapcore.planning.problem import Asked
+from mapcore.planning.rules import CompiledRules, match
 
 __all__ = ["CONSTRAINTS", "Constraint", "Situation"]
 
@@ -34,6 +35,8 @@ class Situation:
         loads: int64 by node: copies in the target.
         to_ceiling: int64 by node: the load that it lacks to the ceiling of its share.
         free_bytes: int64 by node: what its volumes have left; None where sizes do not matter.
+        rules: where slaves stand relative to their master, if any rule is in force.
+        leaders: int64, the nodes of the row that are master.
     """
 
     asked: Asked
@@ -45,6 +48,8 @@ class Situation:
     loads: NDArray[np.int64]
     to_ceiling: NDArray[np.int64] | None = None
     free_bytes: NDArray[np.int64] | None = None
+    rules: CompiledRules | None = None
+    leaders: NDArray[np.int64] | None = None
 
     @property
     def nobody(self) -> NDArray[np.bool_]:
@@ -197,6 +202,41 @@ class MovesNoData(Constraint):
         return situation.nobody | (situation.problem is None)
 
 
+class KeepsRules(Constraint):
+    """Slaves stand relative to their master as the rules ask."""
+
+    name = "rules"
+    sentence = "a slave here must stand to the master as settings.rules ask"
+    is_hard = False
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes that could take no slave's place without more rules broken."""
+        rules, leaders = situation.rules, situation.leaders
+        if rules is None or leaders is None or not len(leaders):
+            return situation.nobody
+        slaves = np.setdiff1d(situation.row, leaders)
+        against = ~situation.nobody
+        for leader in leaders.tolist():
+            closeness = rules.closeness_to(leader)
+            row = np.bincount(closeness[slaves], minlength=rules.ancestors.shape[1] + 1)
+            against &= ~_keeping(rules, row.tolist())[closeness]
+        return against
+
+
+def _keeping(rules: CompiledRules, row: list[int]) -> NDArray[np.bool_]:
+    """Return how close a node may be to take the place of a slave and break no more rules."""
+    intervals = rules.intervals.tolist()
+    kept = match(intervals, row.copy())
+    keeping = np.zeros(len(row), np.bool_)
+    for leaving in np.flatnonzero(row).tolist():
+        for coming in range(len(row)):
+            changed = row.copy()
+            changed[leaving] -= 1
+            changed[coming] += 1
+            keeping[coming] |= match(intervals, changed) >= kept
+    return keeping
+
+
 class SpreadsOut(Constraint):
     """Copies stand evenly over the values of a level."""
 
@@ -263,6 +303,7 @@ CONSTRAINTS: Final[tuple[Constraint, ...]] = (
     HasRoom(),
     HasSpace(),
     MovesNoData(),
+    KeepsRules(),
     SpreadsOut(),
     HoldsItsShare(),
     StaysPut(),

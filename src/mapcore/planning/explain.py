@@ -202,7 +202,11 @@ def explain_partition(plan: Plan, partition: int | str) -> PartitionExplanation:
         )
         for name in dict.fromkeys((*after, *before))
     )
-    rejections = _rejections(plan, number, [numbers[name] for name in after])
+    row = [numbers[name] for name in after]
+    leaders = [
+        numbers[copy.node] for copy in plan.target.copies(number) if copy.placement in _MASTERS
+    ]
+    rejections = _rejections(plan, number, row, leaders)
     return PartitionExplanation(plan.target.keys.name(number), copies, tuple(rejections))
 
 
@@ -240,7 +244,9 @@ def explain_node(plan: Plan, name: str) -> NodeExplanation:
     )
 
 
-def _rejections(plan: Plan, partition: int, row: list[int]) -> Iterator[Rejection]:
+def _rejections(
+    plan: Plan, partition: int, row: list[int], leaders: list[int]
+) -> Iterator[Rejection]:
     """Group the nodes without a copy by the first constraint against them."""
     work = plan.work
     held = work.start.held[partition]
@@ -260,6 +266,8 @@ def _rejections(plan: Plan, partition: int, row: list[int]) -> Iterator[Rejectio
         loads=plan.loads_after(),
         to_ceiling=to_ceiling,
         free_bytes=free_bytes,
+        rules=work.rules,
+        leaders=np.array(leaders, np.int64),
     )
     left = ~situation.nobody
     left[row] = False

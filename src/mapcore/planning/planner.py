@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -32,6 +33,7 @@ from mapcore.planning.problem import (
     kept_copies,
     placement_problem,
     roles_problem,
+    rules_of,
     start_of,
 )
 from mapcore.planning.restrictions import restrict
@@ -110,10 +112,11 @@ def plan_map(changed: ChangedCluster, changes: Changes, others: Standing | None)
     """
     asked = asked_of(changed.entry.settings)
     start = start_of(changed, asked)
+    rules = rules_of(start, asked, moves_data=changed.moves_data)
 
     problem, placement = None, None
     if changed.moves_data:
-        problem = placement_problem(start, asked)
+        problem = replace(placement_problem(start, asked), rules=rules)
         resting = start.table.modes == MAINTENANCE
         fitting = copies_that_fit(start.current, changed.cluster.nodes)
         problem = restrict(problem, start, asked.settings, resting, fitting)
@@ -133,6 +136,7 @@ def plan_map(changed: ChangedCluster, changes: Changes, others: Standing | None)
         asked,
         placed,
         current_masters=masters,
+        rules=rules,
         moves_data=changed.moves_data,
         keep_current=not changed.moves_data and not changes.named["maintain"],
     )
@@ -152,7 +156,9 @@ def plan_map(changed: ChangedCluster, changes: Changes, others: Standing | None)
         map_name=changed.map_name,
         current=start.current,
         target=target,
-        work=Work(changed, changes, asked, start, problem, placement, role_problem, roles, others),
+        work=Work(
+            changed, changes, asked, start, problem, placement, role_problem, roles, others, rules
+        ),
     )
 
 

@@ -25,6 +25,7 @@ from mapcore.planning.placement import PlacementProblem
 from mapcore.planning.problem import Asked, Start
 from mapcore.planning.reasons import list_drops, list_moves, list_role_changes
 from mapcore.planning.roles import Roles, RolesProblem
+from mapcore.planning.rules import CompiledRules
 from mapcore.planning.scatter import Scatter, measure_scatter
 from mapcore.planning.sums import Standing
 from mapcore.planning.traffic import Traffic, traffic_of
@@ -75,6 +76,7 @@ class Work:
         roles_problem: what was asked of the roles.
         roles: what came of it.
         others: what other maps hold on the nodes; None where none holds anything.
+        rules: where slaves stand relative to their master; None where no rule is in force.
     """
 
     changed: ChangedCluster
@@ -86,6 +88,7 @@ class Work:
     roles_problem: RolesProblem
     roles: Roles
     others: Standing | None
+    rules: CompiledRules | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +150,14 @@ class Plan:
     def traffic(self) -> Traffic:
         """The moves, and bytes where sizes are known, into and out of each node."""
         return traffic_of(self.moves, self.target.node_count, self.current.sizes)
+
+    @cached_property
+    def broken_rules(self) -> NDArray[np.int32]:
+        """How many slaves of each partition match no rule in the target; int32 by partition."""
+        rules = self.work.rules
+        if rules is None:
+            return np.zeros(self.target.partition_count, np.int32)
+        return rules.broken(self.work.roles_problem.placed, self.work.roles.is_master)
 
     @cached_property
     def scatter(self) -> Scatter:

@@ -28,6 +28,7 @@ from mapcore.planning.nodes import (
 )
 from mapcore.planning.placement import PlacementProblem
 from mapcore.planning.roles import RolesProblem
+from mapcore.planning.rules import CompiledRules, check_rules, compile_rules, rules_in_force
 from mapcore.planning.shares import share_bounds, shares_with_fixed
 
 __all__ = [
@@ -36,8 +37,10 @@ __all__ = [
     "Start",
     "asked_of",
     "kept_copies",
+    "may_lead",
     "placement_problem",
     "roles_problem",
+    "rules_of",
     "start_of",
 ]
 
@@ -99,7 +102,8 @@ def asked_of(settings: Settings) -> Asked:
     """Read the settings.
 
     Raises:
-        PlanError: counts that contradict the assignment, or levels that are unknown.
+        PlanError: counts that contradict the assignment, levels that are unknown, or rules that
+            say nothing.
     """
     constraints = settings.constraints
     for name, count in (("master", constraints.master), ("slave", constraints.slave)):
@@ -117,6 +121,7 @@ def asked_of(settings: Settings) -> Asked:
                 f"settings.spread: found level {item.level!r}, expected one of settings.levels "
                 f"({known})"
             )
+    check_rules(settings)
     depths = tuple(settings.levels.index(level) + 1 for level in settings.spread_levels)
     return Asked(settings, constraints.copy_count, constraints.master, depths)
 
@@ -237,33 +242,84 @@ def roles_problem(
     *,
     current_masters: NDArray[np.int32],
     preferred: NDArray[np.int32] | None = None,
+    rules: CompiledRules | None = None,
     moves_data: bool,
     keep_current: bool,
 ) -> RolesProblem:
-    """Ask for masters among the copies that are placed.
-
-    Where no data moves, a node that is leaving or has weight 0 may still lead what it holds; it
-    is due no masters, so it does only where nobody else can.
-    """
+    """Ask for masters among the copies that are placed; rules go before balance."""
     table = start.table
-    active = table.modes == ACTIVE
-    due = active & table.positive
-    may_lead = due if moves_data else active | (table.modes == LEAVING)
+    due = (table.modes == ACTIVE) & table.positive
+    able = may_lead(table, moves_data)
     partitions = len(placed)
     total = partitions * asked.masters
     if placed.shape[1] < asked.masters or not due.all():
-        total = _planning.count_able(placed, may_lead.view(np.uint8), asked.masters)
+        total = _planning.count_able(placed, able.view(np.uint8), asked.masters)
     lower, upper = share_bounds(total, table.weights, table.weight_numbers, due, partitions)
     return RolesProblem(
         placed=placed,
         current_masters=current_masters,
         master_counts=np.full(partitions, asked.masters, np.int32),
-        may_lead=may_lead,
+        may_lead=able,
         lower=lower,
         upper=upper,
         preferred=preferred,
+        candidates=_candidates(rules, placed, current_masters, keep_current),
         keep_current=keep_current,
     )
+
+
+def may_lead(table: NodeTable, moves_data: bool) -> NDArray[np.bool_]:
+    """Return the nodes that may be master.
+
+    Where no data moves, a node that is leaving or has weight 0 may still lead what it holds; it
+    is due no masters, so it does only where nobody else can.
+    """
+    active: NDArray[np.bool_] = table.modes == ACTIVE
+    return active & table.positive if moves_data else active | (table.modes == LEAVING)
+
+
+def rules_of(start: Start, asked: Asked, *, moves_data: bool) -> CompiledRules | None:
+    """Return the rules in force as arrays, or None where there are none.
+
+    Raises:
+        PlanError: data moves, and the location of a node that takes part does not name its value
+            at a level of a rule. Where none moves, such a node is at a place of its own.
+    """
+    table, settings = start.table, asked.settings
+    named = {
+        level: settings.levels.index(level) + 1
+        for rule, _ in rules_in_force(settings)
+        for level in (rule.same, rule.different)
+        if level is not None
+    }
+    if named and moves_data:
+        concerned = (table.modes == MAINTENANCE) | ((table.modes == ACTIVE) & table.positive)
+        level = max(named, key=lambda name: named[name])
+        _need_locations(
+            start,
+            settings.levels[: named[level]],
+            concerned,
+            f"as settings.rules name {level}; give the location, or leave the rule out",
+        )
+    return compile_rules(settings, table, may_lead(table, moves_data))
+
+
+def _candidates(
+    rules: CompiledRules | None,
+    placed: NDArray[np.int32],
+    current_masters: NDArray[np.int32],
+    keep_current: bool,
+) -> NDArray[np.bool_] | None:
+    """Return the copies that may be masters, so that rules are broken least; None for all."""
+    if rules is None or not placed.size:
+        return None
+    leads_now = np.zeros(placed.shape, np.bool_)
+    for column in current_masters.T:
+        leads_now |= (placed == column[:, None]) & (placed >= 0)
+    candidates = rules.leaders(placed, leads_now)
+    if keep_current:
+        candidates[(leads_now & rules.may_lead[placed]).any(axis=1)] = True
+    return None if candidates[placed >= 0].all() else candidates
 
 
 def _current_map(changed: ChangedCluster) -> PartitionMap:
@@ -314,18 +370,30 @@ def _levels(start: Start, asked: Asked, concerned: NDArray[np.bool_]) -> NDArray
     levels = np.empty((len(asked.depths), len(table)), np.int32)
     if not asked.depths:
         return levels
-    short = table.shallow(asked.depths[-1])
+    _need_locations(
+        start,
+        asked.settings.levels[: asked.depths[-1]],
+        concerned,
+        f"as copies are spread by {asked.settings.spread_levels[-1]}; give the location, or set "
+        '"spread" to []',
+    )
+    for row, depth in enumerate(asked.depths):
+        levels[row] = table.level_values(depth)[0]
+    return levels
+
+
+def _need_locations(
+    start: Start, levels: tuple[str, ...], concerned: NDArray[np.bool_], why: str
+) -> None:
+    """Ask that the locations of the nodes concerned name their values at all these levels."""
+    table = start.table
+    short = table.shallow(len(levels))
     short = short[concerned[short]]
     if len(short):
         node = int(short[0])
         location = table.locations[table.location_numbers[node]]
-        wanted = "/".join(asked.settings.levels[: asked.depths[-1]])
         others = f" (and {len(short) - 1} other nodes)" if len(short) > 1 else ""
         raise PlanError(
             f"node {start.names.names[node]!r}{others}: found location {location!r}, expected "
-            f"{wanted}, as copies are spread by {asked.settings.spread_levels[-1]}; give the "
-            'location, or set "spread" to []'
+            f"{'/'.join(levels)}, {why}"
         )
-    for row, depth in enumerate(asked.depths):
-        levels[row] = table.level_values(depth)[0]
-    return levels

@@ -15,6 +15,7 @@ from mapcore.planning.coupled import is_coupled
 from mapcore.planning.coupled_check import check_coupled
 from mapcore.planning.objectives import Certificate, Objective
 from mapcore.planning.regrets import Proof
+from mapcore.planning.rule_breaks import least_breaks
 from mapcore.states import PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class PlanCertificate(Certificate):
     @cached_property
     def _findings(self) -> tuple[tuple[Objective, ...], tuple[str, ...], float | None]:
         placed, placed_fault, gap = _check_copies(self._work)
+        placed[1:1] = _check_rules(self._work)
         led, led_fault = _check_masters(self._work)
         faults = (placed_fault, led_fault, _compare(self._target, self._work))
         return (*placed, *led), tuple(fault for fault in faults if fault), gap
@@ -103,6 +105,15 @@ def _check_copies(work: Work) -> tuple[list[Objective], str | None, float | None
         Objective(moved, found.moved * measures.scale, found.moved_bound * measures.scale),
     ]
     return objectives, found.fault, found.gap
+
+
+def _check_rules(work: Work) -> list[Objective]:
+    """Count the slaves that stand against the rules, and how few there could be."""
+    if work.rules is None or work.placement_problem is None or work.placement is None:
+        return []
+    broken = int(work.rules.broken(work.roles_problem.placed, work.roles.is_master).sum())
+    least = least_breaks(work.placement_problem, work.placement.missing)
+    return [Objective("slaves against the rules", broken, least)]
 
 
 def _check_masters(work: Work) -> tuple[list[Objective], str | None]:

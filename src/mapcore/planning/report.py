@@ -75,6 +75,7 @@ def write_report(plan: Plan, schedules: Sequence[Forecast] = ()) -> str:
         _balance(plan),
         *by_node,
         _spread(plan),
+        _rules(plan),
         _scatter(plan),
         str(plan.certificate).splitlines(),
         _warnings(plan),
@@ -111,6 +112,7 @@ def report_document(plan: Plan, schedules: Sequence[Forecast] = ()) -> dict[str,
             {"level": level, "excessBefore": before, "excessAfter": after}
             for level, before, after in _excesses(plan)
         ],
+        "rules": _broken_rules(plan),
         "scatter": {
             "worstIncrease": plan.scatter.worst_increase,
             "worstNode": None
@@ -189,6 +191,31 @@ def _loads_of_active(
 def _spread(plan: Plan) -> Iterator[str]:
     for level, before, after in _excesses(plan):
         yield f"spread by {level}: {before:,} copies above the even share before, {after:,} after"
+
+
+def _rules(plan: Plan) -> Iterator[str]:
+    if plan.work.rules is not None:
+        found = _broken_rules(plan)
+        yield (
+            f"rules: {found['brokenBefore']:,} slaves stood against them before, "
+            f"{found['brokenAfter']:,} after"
+        )
+
+
+def _broken_rules(plan: Plan) -> dict[str, Any]:
+    start, after = plan.work.start, plan.broken_rules
+    before = 0
+    if plan.work.rules is not None:
+        led = (start.held[:, :, None] == start.masters[:, None, :]).any(axis=2) & (start.held >= 0)
+        before = int(plan.work.rules.broken(start.held, led).sum())
+    return {
+        "brokenBefore": before,
+        "brokenAfter": int(after.sum()),
+        "brokenByPartition": {
+            plan.target.keys.name(partition): int(after[partition])
+            for partition in np.flatnonzero(after).tolist()
+        },
+    }
 
 
 def _scatter(plan: Plan) -> Iterator[str]:

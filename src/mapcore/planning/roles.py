@@ -48,6 +48,8 @@ class RolesProblem:
         upper: int64, by node: the ceiling of its weighted share.
         preferred: int32, as `current_masters`: the masters to prefer among equals, such as those
             of the map before maintenance.
+        candidates: bool, aligned with `placed`: the copies that may be masters; None for all. Rules
+            leave only those that break them least.
         keep_current: whether current masters that still may lead stay, balanced or not.
         sum_lower: int64 by node, or None where no other maps count: the floor of its share of the
             masters of all maps, less those that the others have there; may be below 0.
@@ -64,6 +66,7 @@ class RolesProblem:
     lower: NDArray[np.int64]
     upper: NDArray[np.int64]
     preferred: NDArray[np.int32] | None = None
+    candidates: NDArray[np.bool_] | None = None
     keep_current: bool = False
     sum_lower: NDArray[np.int64] | None = None
     sum_upper: NDArray[np.int64] | None = None
@@ -83,6 +86,8 @@ class RolesProblem:
             raise PlanError("found one of sum_lower and sum_upper, expected both or neither")
         if self.preferred is not None:
             _check(self.preferred, "preferred", np.int32, (partitions, None))
+        if self.candidates is not None:
+            _check(self.candidates, "candidates", np.bool_, self.placed.shape)
         if np.any(self.lower < 0) or np.any(self.lower > self.upper):
             node = int(np.argmax((self.lower < 0) | (self.lower > self.upper)))
             raise PlanError(
@@ -155,6 +160,9 @@ def assign_roles(problem: RolesProblem, *, interrupt: Callable[[], object] | Non
         None if problem.preferred is None else np.ascontiguousarray(problem.preferred),
         np.ascontiguousarray(problem.master_counts),
         np.ascontiguousarray(problem.may_lead).view(np.uint8),
+        None
+        if problem.candidates is None
+        else np.ascontiguousarray(problem.candidates).view(np.uint8),
         np.ascontiguousarray(problem.lower),
         np.ascontiguousarray(problem.upper),
         None if problem.sum_lower is None else np.ascontiguousarray(problem.sum_lower),

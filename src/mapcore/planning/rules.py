@@ -14,6 +14,7 @@ locations, from the outermost, are the same. That makes it an interval, from `sa
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,14 @@ if TYPE_CHECKING:
     from mapcore.cluster import Rule, Settings
     from mapcore.planning.nodes import NodeTable
 
-__all__ = ["CompiledRules", "check_rules", "compile_rules", "rules_in_force"]
+__all__ = [
+    "CompiledRules",
+    "check_rules",
+    "compile_rules",
+    "intervals_of",
+    "match",
+    "rules_in_force",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,6 +109,12 @@ class CompiledRules:
         )
         return broken
 
+    def closeness_to(self, leader: int) -> NDArray[np.int64]:
+        """Return how many levels that rules name each node shares with a leader; int64 by node."""
+        is_alike = self.ancestors == self.ancestors[leader]
+        closeness: NDArray[np.int64] = np.cumprod(is_alike, axis=1, dtype=np.int64).sum(axis=1)
+        return closeness
+
     @property
     def _arrays(
         self,
@@ -143,6 +157,36 @@ def check_rules(settings: Settings) -> None:
                     )
 
 
+def intervals_of(settings: Settings) -> list[tuple[Rule, tuple[int, int, int]]]:
+    """Return each rule in force with its interval, as in `CompiledRules`, by their ends."""
+    levels = _named_levels(settings)
+    found = [
+        (
+            rule,
+            (
+                0 if rule.same is None else levels.index(rule.same) + 1,
+                len(levels) + 1 if rule.different is None else levels.index(rule.different) + 1,
+                slaves,
+            ),
+        )
+        for rule, slaves in rules_in_force(settings)
+    ]
+    return sorted(found, key=lambda pair: pair[1][1])
+
+
+def match(intervals: Iterable[Sequence[int]], by_closeness: list[int]) -> int:
+    """Match slaves, as many as `by_closeness` says, to rules; what is matched is taken from it."""
+    found = 0
+    for begin, until, slaves in intervals:
+        left = slaves
+        for close in range(begin, until):
+            taken = min(left, by_closeness[close])
+            by_closeness[close] -= taken
+            left -= taken
+        found += slaves - left
+    return found
+
+
 def compile_rules(
     settings: Settings, table: NodeTable, may_lead: NDArray[np.bool_]
 ) -> CompiledRules | None:
@@ -151,31 +195,23 @@ def compile_rules(
     Raises:
         PlanError: rules over more levels than the kernels can take.
     """
-    in_force = rules_in_force(settings)
-    if not in_force:
+    if not rules_in_force(settings):
         return None
-    named = {level for rule, _ in in_force for level in (rule.same, rule.different)}
-    depths = [depth for depth, level in enumerate(settings.levels, 1) if level in named]
+    depths = [settings.levels.index(level) + 1 for level in _named_levels(settings)]
     if len(depths) > _rules.MOST_LEVELS:
         raise PlanError(
             f"settings.rules: found {len(depths)} levels in rules, expected at most "
             f"{_rules.MOST_LEVELS}"
         )
-    rank = {settings.levels[depth - 1]: rank for rank, depth in enumerate(depths)}
-    intervals = sorted(
-        (
-            (
-                0 if rule.same is None else rank[rule.same] + 1,
-                len(depths) + 1 if rule.different is None else rank[rule.different] + 1,
-                slaves,
-            )
-            for rule, slaves in in_force
-        ),
-        key=lambda interval: interval[1],
-    )
     return CompiledRules(
         ancestors=np.stack([table.level_values(depth)[0] for depth in depths], axis=1),
-        intervals=np.array(intervals, np.int32),
+        intervals=np.array([interval for _, interval in intervals_of(settings)], np.int32),
         masters=settings.constraints.master,
         may_lead=may_lead,
     )
+
+
+def _named_levels(settings: Settings) -> list[str]:
+    """The levels that rules in force name, outermost first."""
+    named = {level for rule, _ in rules_in_force(settings) for level in (rule.same, rule.different)}
+    return [level for level in settings.levels if level in named]

@@ -17,6 +17,7 @@ from mapcore.planning.charts import bytes_text
 from mapcore.planning.measures import room_to_share
 from mapcore.planning.nodes import ACTIVE, LEAVING, MAINTENANCE
 from mapcore.planning.restrictions import unmet_pins
+from mapcore.planning.rule_breaks import explain_breaks
 from mapcore.states import PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:
@@ -230,9 +231,6 @@ def _unmet_pins(plan: Plan) -> Iterator[str]:
 def _settings_not_honoured(plan: Plan) -> Iterator[str]:
     """Settings that the planner does not know how to follow."""
     settings = plan.work.asked.settings
-    for role, rules in settings.rules.items():
-        for number, _ in enumerate(rules):
-            yield f"settings.rules.{role}[{number}] was not taken into account"
     if settings.max_peers is not None:
         yield "settings.maxPeers was not taken into account: nodes may exchange data with any other"
     if settings.balance is not None and settings.balance.slack:
@@ -284,6 +282,7 @@ _FINDERS: Final[tuple[Callable[[Plan], Iterator[str]], ...]] = (
     _masterless_partitions,
     _missing_copies,
     _missing_masters,
+    explain_breaks,
     _crowded_places,
     _uneven_loads,
     _kept_out_of_place,

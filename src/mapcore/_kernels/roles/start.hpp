@@ -22,6 +22,7 @@ struct Given {
     std::size_t preferred_width;
     const std::int32_t *asked;
     const std::uint8_t *may_lead;
+    const std::uint8_t *candidates;  // aligned with placed, or null where all copies are
     bool keep_current;
 };
 
@@ -70,7 +71,8 @@ public:
 
     // Returns the masters asked for that no copy can be.
     std::int64_t run() {
-        const bool is_plain = !given_.preferred && given_.current_width == 1;
+        const bool is_plain =
+            !given_.preferred && !given_.candidates && given_.current_width == 1;
         Membership current(given_.current, given_.current_width, rows_.width, nodes_.size());
         Membership preferred(given_.preferred, given_.preferred_width, rows_.width, nodes_.size());
         for (std::size_t p = 0; p < rows_.count; p++) {
@@ -126,6 +128,7 @@ private:
         std::int32_t counts[4] = {0, 0, 0, 0}, able = 0;
         for (std::size_t s = 0; s < rows_.width; s++) {
             row[s] = word(placed[s]);
+            if (given_.candidates && !given_.candidates[p * rows_.width + s]) row[s] |= FIXED;
             if (row[s] & FIXED) continue;
             const bool is_current = current.has(placed[s]);
             const bool is_preferred = given_.preferred ? preferred.has(placed[s]) : is_current;
