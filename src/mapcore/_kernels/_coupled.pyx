@@ -12,6 +12,16 @@ cdef extern from "coupled/engine.hpp" namespace "mapcore::coupled" nogil:
         LARGEST_FIRST
         SMALLEST_FIRST
 
+    cdef struct Rule:
+        int32_t until
+
+    cdef struct Rules:
+        const int32_t *ancestors
+        int32_t depths
+        const Rule *rules
+        int32_t count, masters
+        const uint8_t *may_lead
+
     cdef struct Problem:
         int64_t rows
         int32_t slots, current_width, pinned_width, nodes, levels, classes, groups
@@ -21,6 +31,7 @@ cdef extern from "coupled/engine.hpp" namespace "mapcore::coupled" nogil:
         const int32_t *class_copies
         const int32_t *class_group
         const int32_t *class_share
+        const int32_t *class_broken
         const uint8_t *group_nodes
         const int32_t *values
         const int64_t *load
@@ -31,6 +42,7 @@ cdef extern from "coupled/engine.hpp" namespace "mapcore::coupled" nogil:
         const int64_t *limit
         const int64_t *capacity
         const int64_t *largest
+        Rules rules
         int32_t *chosen
 
     cdef struct Shares:
@@ -54,6 +66,7 @@ def improve(
     const int32_t[::1] class_copies,
     const int32_t[::1] class_group,
     const int32_t[:, ::1] class_share,
+    const int32_t[::1] class_broken,
     const uint8_t[:, ::1] group_nodes,
     const int32_t[:, ::1] levels,
     const int64_t[::1] load,
@@ -64,6 +77,10 @@ def improve(
     const int64_t[::1] limit,
     const int64_t[::1] capacity,
     const int64_t[::1] largest,
+    const int32_t[:, ::1] ancestors,
+    const int32_t[:, ::1] intervals,
+    int32_t masters,
+    const uint8_t[::1] may_lead,
     int32_t[:, ::1] chosen,
     Order order,
     interrupt,
@@ -87,6 +104,7 @@ def improve(
     problem.class_copies = &class_copies[0]
     problem.class_group = &class_group[0]
     problem.class_share = &class_share[0, 0] if levels.shape[0] else NULL
+    problem.class_broken = &class_broken[0]
     problem.group_nodes = &group_nodes[0, 0]
     problem.values = &levels[0, 0] if levels.shape[0] else NULL
     problem.load = &load[0]
@@ -97,6 +115,12 @@ def improve(
     problem.limit = &limit[0]
     problem.capacity = &capacity[0]
     problem.largest = &largest[0]
+    problem.rules.ancestors = &ancestors[0, 0] if ancestors.shape[1] else NULL
+    problem.rules.depths = <int32_t>ancestors.shape[1]
+    problem.rules.rules = <const Rule *>&intervals[0, 0] if intervals.shape[0] else NULL
+    problem.rules.count = <int32_t>intervals.shape[0]
+    problem.rules.masters = masters
+    problem.rules.may_lead = &may_lead[0]
     problem.chosen = &chosen[0, 0]
     with nogil:
         c_improve(problem, order, may_go_on, <void *>watch)

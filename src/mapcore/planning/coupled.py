@@ -21,12 +21,14 @@ from mapcore._kernels._coupled import Order
 from mapcore.planning.placement import (
     Placement,
     PlacementProblem,
+    RowClasses,
     copy_limits,
     even_shares,
     place,
     row_classes,
     spread_excess,
 )
+from mapcore.planning.rule_breaks import breaks_of
 
 __all__ = ["is_coupled", "loosened", "place_coupled"]
 
@@ -35,7 +37,7 @@ _UNLIMITED = np.iinfo(np.int64).max
 
 def is_coupled(problem: PlacementProblem) -> bool:
     """Whether the exact flow cannot say the problem."""
-    return problem.measures is not None
+    return problem.measures is not None or problem.rules is not None
 
 
 def loosened(problem: PlacementProblem) -> PlacementProblem:
@@ -100,7 +102,8 @@ def _best_of_starts(
     Mostly the first start gives that. Limits and capacities can be in its way: then what is held
     now is another start, as the flow knows nothing of capacities, and so are other orders.
     """
-    goal, best, least = _grade(problem, flow), flow, None
+    (missing, empty, _, *excess), best, least = _grade(problem, flow), flow, None
+    goal = (missing, empty, 0, *excess)
     held = _held_legally(problem)
     starts = [(flow, Order.LARGEST_FIRST), (flow, Order.SMALLEST_FIRST), (flow, Order.KEPT)]
     if held is not None and not np.array_equal(held, flow):
@@ -116,11 +119,42 @@ def _best_of_starts(
 
 
 def _grade(problem: PlacementProblem, nodes: NDArray[np.int32]) -> tuple[int, ...]:
-    """Return what counts more than balance: missing copies, rows without any, excess by level."""
+    """Return what counts more than balance.
+
+    These are missing copies, rows without any, rules broken, and the excess by level.
+    """
     is_missing = nodes < 0
     missing = int(np.count_nonzero(is_missing))
     empty = int(np.count_nonzero(is_missing.all(axis=1))) if missing else 0
-    return missing, empty, *spread_excess(problem, nodes)
+    broken = 0
+    if problem.rules is not None:
+        levels = np.empty((0, len(problem.eligible)), np.int32)
+        broken = int(problem.rules.costs(nodes, levels, np.empty((len(nodes), 0), np.int64)).sum())
+    return missing, empty, broken, *spread_excess(problem, nodes)
+
+
+def _least_broken(problem: PlacementProblem, classes: RowClasses) -> NDArray[np.int32]:
+    """Return how many slaves break rules in each class wherever they stand; int32."""
+    if problem.rules is None:
+        return np.zeros(len(classes.copies), np.int32)
+    return np.array(
+        [
+            breaks_of(problem.rules, classes.group_nodes[group], copies)
+            for copies, group in zip(classes.copies.tolist(), classes.groups.tolist(), strict=True)
+        ],
+        np.int32,
+    )
+
+
+def _rules(
+    problem: PlacementProblem,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], int, NDArray[np.uint8]]:
+    rules, nodes = problem.rules, len(problem.eligible)
+    if rules is None:
+        none = np.empty((nodes, 0), np.int32)
+        return none, np.empty((0, 3), np.int32), 0, np.zeros(nodes, np.uint8)
+    may_lead = np.ascontiguousarray(rules.may_lead).view(np.uint8)
+    return np.ascontiguousarray(rules.ancestors), rules.intervals, rules.masters, may_lead
 
 
 def _held_legally(problem: PlacementProblem) -> NDArray[np.int32] | None:
@@ -168,6 +202,7 @@ def _improved(
         classes.copies,
         classes.groups,
         np.ascontiguousarray(even_shares(problem, classes)),
+        _least_broken(problem, classes),
         np.ascontiguousarray(classes.group_nodes).view(np.uint8),
         np.ascontiguousarray(problem.levels),
         measures.load,
@@ -178,6 +213,7 @@ def _improved(
         copy_limits(problem),
         unlimited if room is None else room.capacity,
         unlimited if room is None else room.largest,
+        *_rules(problem),
         chosen,
         order,
         interrupt,

@@ -1,4 +1,4 @@
-"""How good a placement of unequal partitions is, checked without trusting the engine.
+"""How good a placement that the flow cannot say is, checked without trusting the engine.
 
 Everything is recounted from the problem and the nodes of the copies. Counts and spread are proven
 as for equal partitions: what the flow proves without balance and capacities holds with them.
@@ -29,7 +29,8 @@ class CoupledProof:
         counts: the proof for copies missing and spread excess, which come first in it.
         imbalance: sum over nodes of the squared distance of the load from what is even.
         gap: the furthest that a node is from its fair share, which it would have if partitions
-            could be divided, as a part of it. A partition above that share counts as one.
+            could be divided, as a part of it. A partition above that share counts as one. None
+            where copies are counted.
         moved: what the copies hold that are to be filled, in the unit of `Measures.bytes`.
         moved_bound: placements of as many copies that are as even move no less.
     """
@@ -37,7 +38,7 @@ class CoupledProof:
     fault: str | None
     counts: Proof
     imbalance: int
-    gap: float
+    gap: float | None
     moved: int
     moved_bound: int
 
@@ -65,7 +66,9 @@ def check_coupled(problem: PlacementProblem, placement: Placement) -> CoupledPro
         fault=fault,
         counts=counts,
         imbalance=imbalance,
-        gap=float((np.maximum(off, 0) / measures.fair[free]).max(initial=0.0)),
+        gap=None
+        if measures.unit == "copies"
+        else float((np.maximum(off, 0) / measures.fair[free]).max(initial=0.0)),
         moved=int(measures.bytes[rows[is_new]].sum()),
         moved_bound=_least_moved(problem, np.count_nonzero(nodes >= 0, axis=1), imbalance),
     )

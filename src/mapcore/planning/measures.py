@@ -139,7 +139,7 @@ def room_to_share(
 
 
 def measure(problem: PlacementProblem, start: Start, nodes: Sequence[Node]) -> PlacementProblem:
-    """Return the problem with measures, where sizes or weights of partitions differ.
+    """Return the problem with measures, where sizes or weights differ or there are rules.
 
     Args:
         problem: the problem without.
@@ -148,32 +148,39 @@ def measure(problem: PlacementProblem, start: Start, nodes: Sequence[Node]) -> P
     """
     current = start.current
     sizes = None if current.sizes is None or not current.sizes.any() else current.sizes
-    room = None if sizes is None or not np.ptp(sizes) else _room_of(nodes)
     weights = None if current.weights is None or not current.weights.any() else current.weights
+    room = None if sizes is None or not np.ptp(sizes) else _room_of(nodes)
     values = sizes if weights is None else weights
     differ = values is not None and bool(np.ptp(values) > 0)
-    if not differ and room is None:
+    if not differ and room is None and problem.rules is None:
         return problem
     copies = int(problem.copy_counts.max(initial=0))
-    scale, sized = 1, np.ones(current.partition_count, np.int64)
-    if sizes is not None:
-        scale = 1 << max(
-            0, int(float(sizes.sum(dtype=np.float64)) * copies).bit_length() - _SUM_BITS
-        )
-        sized = -(-sizes // scale)
-    if room is not None and scale > 1:
+    sized, scale = _scaled(sizes, current.partition_count, copies)
+    if room is not None:
         room = Room(room.capacity // scale, room.largest // scale)
-    unit: Literal["bytes", "weight", "copies"] = "copies"
-    load = np.ones(current.partition_count, np.int64)
-    if differ:
-        unit = "bytes" if weights is None else "weight"
-        load = sized if weights is None else _whole(weights, copies)
-        load = np.where(load > 0, load, max(1, int(load.mean()) // _EMPTY_PART))
+    if not differ:
+        load, box = np.ones_like(sized), (problem.lower, problem.lower, problem.upper)
+        return replace(problem, measures=Measures("copies", load, sized, *box, room, scale))
+
+    load = sized if weights is None else _whole(weights, copies)
+    load = np.where(load > 0, load, max(1, int(load.mean()) // _EMPTY_PART))
     most = _most(problem, load)
-    if room is not None and unit == "bytes":
+    if room is not None and weights is None:
         most = np.minimum(most, room.capacity)
-    low, fair, high = _shares(problem, start, load, most)
-    return replace(problem, measures=Measures(unit, load, sized, low, fair, high, room, scale))
+    box = _shares(problem, start, load, most)
+    unit: Literal["bytes", "weight"] = "bytes" if weights is None else "weight"
+    return replace(problem, measures=Measures(unit, load, sized, *box, room, scale))
+
+
+def _scaled(
+    sizes: NDArray[np.int64] | None, partitions: int, copies: int
+) -> tuple[NDArray[np.int64], int]:
+    """Return sizes in a unit in which sums of them fit int64, and the bytes of that unit."""
+    if sizes is None:
+        return np.ones(partitions, np.int64), 1
+    most = int(float(sizes.sum(dtype=np.float64)) * copies)
+    scale = 1 << max(0, most.bit_length() - _SUM_BITS)
+    return -(-sizes // scale), scale
 
 
 def _whole(weights: NDArray[np.float64], copies: int) -> NDArray[np.int64]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from mapcore.planning.placement import PlacementProblem
     from mapcore.planning.plans import Plan
 
-__all__ = ["describe_rule", "explain_breaks", "least_breaks"]
+__all__ = ["breaks_of", "describe_rule", "explain_breaks", "least_breaks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,11 @@ def least_breaks(problem: PlacementProblem, missing: int = 0) -> int:
             total += _best_place(problem.rules, usable, count).breaks * number
     never = int(problem.copy_counts.sum(dtype=np.int64)) - asked
     return max(0, total - max(0, missing - never))
+
+
+def breaks_of(rules: CompiledRules, usable: NDArray[np.bool_], copies: int) -> int:
+    """Return how many slaves of a partition match no rule, wherever on these nodes it stands."""
+    return _best_place(rules, usable, copies).breaks
 
 
 def explain_breaks(plan: Plan) -> Iterator[str]:

@@ -18,6 +18,14 @@ struct Change {
     return std::tie(crowding, outside, bytes, uneven) <
            std::tie(other.crowding, other.outside, other.bytes, other.uneven);
   }
+  Change& operator+=(const Change& other) {
+    strains |= other.strains;
+    crowding += other.crowding;
+    outside += other.outside;
+    bytes += other.bytes;
+    uneven += other.uneven;
+    return *this;
+  }
   bool is_gain() const { return *this < Change{}; }
   // Better by more than where free copies stand within even loads.
   bool is_gain_for_data() const {
@@ -45,21 +53,39 @@ struct Balance {
 };
 
 // How the copies of a row stand to each other. One number orders the costs of rows as the
-// objective does, a digit a level, the outermost first; sums of a few rows do not overflow it.
+// objective does: a digit for rules that are broken, then one a level for copies above the even
+// share, the outermost first; sums of a few rows do not overflow it.
 struct Crowding {
-  static constexpr int DIGIT = 14;
+  static constexpr int DIGIT = 14, MOST_COPIES = 256;
   const Problem& problem;
 
   int32_t value(int32_t level, Node n) const {
     return problem.values[static_cast<int64_t>(level) * problem.nodes + n];
+  }
+  Wide more_broken(const Node* nodes, int32_t count, Node from, Node to) const {
+    Node changed[MOST_COPIES];
+    if (count >= MOST_COPIES) return 0;
+    int32_t left = 0;
+    for (int32_t i = 0; i < count; ++i) {
+      if (nodes[i] != from) changed[left++] = nodes[i];
+    }
+    if (to >= 0) changed[left++] = to;
+    const int32_t more = least_broken(problem.rules, changed, left) -
+                         least_broken(problem.rules, nodes, count);
+    return more * (Wide{1} << DIGIT * problem.levels);
   }
   const int32_t* shares(Row row) const {
     return problem.class_share + static_cast<int64_t>(problem.row_class[row]) * problem.levels;
   }
   Wide unit(int32_t level) const { return Wide{1} << DIGIT * (problem.levels - 1 - level); }
 
-  // Whether any place has more than its even share of a row.
+  bool breaks_needlessly(Row row, const Node* nodes, int32_t count) const {
+    return problem.rules.count &&
+           least_broken(problem.rules, nodes, count) > problem.class_broken[problem.row_class[row]];
+  }
+  // Whether a row breaks more rules than it must, or any place has more than its even share of it.
   bool is_crowded(Row row, const Node* nodes, int32_t count) const {
+    if (breaks_needlessly(row, nodes, count)) return true;
     const int32_t* share = shares(row);
     for (int32_t k = 0; k < problem.levels; ++k) {
       for (int32_t i = 0; i < count; ++i) {
@@ -74,7 +100,7 @@ struct Crowding {
   // What `row` costs more with a copy on `to` instead of on `from`; -1 for nowhere.
   Wide exchange(Row row, const Node* nodes, int32_t count, Node from, Node to) const {
     const int32_t* share = shares(row);
-    Wide cost = 0;
+    Wide cost = problem.rules.count ? more_broken(nodes, count, from, to) : 0;
     for (int32_t k = 0; k < problem.levels; ++k) {
       const int32_t left = from < 0 ? -1 : value(k, from), entered = to < 0 ? -1 : value(k, to);
       if (left == entered) continue;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "../interrupt.hpp"
+#include "row_cost.hpp"
 
 namespace mapcore::coupled {
 
@@ -23,6 +24,7 @@ struct Problem {
   const int32_t* class_copies;   // by class: copies asked for, no more than nodes it may use
   const int32_t* class_group;    // by class: its row of group_nodes
   const int32_t* class_share;    // classes x levels: copies at a value from which on they crowd it
+  const int32_t* class_broken;   // by class: slaves that break rules wherever a row stands
   const uint8_t* group_nodes;    // groups x nodes: may be used
   const int32_t* values;         // levels x nodes
   const Load* load;              // by row: what balance counts
@@ -31,6 +33,7 @@ struct Problem {
   const int64_t* limit;          // by node: the most copies
   const int64_t* capacity;       // by node: the most bytes
   const int64_t* largest;        // by node: the most bytes of one copy
+  Rules rules;                   // between slaves and masters
   Node* chosen;                  // in, out: rows x slots; -1 at the end of a row
 };
 

@@ -9,6 +9,45 @@
 
 namespace mapcore::coupled {
 
+constexpr int32_t NODES_OF_A_KIND = 64;
+
+// Where a copy more of p costs least among the nodes that `suits`, or -1 if none has room for it.
+template <typename Suits>
+Node best_place(State& state, Row p, Clock& clock, Suits&& suits) {
+  const Problem& problem = state.problem;
+  Node best = -1;
+  Change least;
+  auto offer = [&](Node n) {
+    const Change change = state.addition(p, n);
+    if (best >= 0 && !(change < least)) return;
+    best = n;
+    least = change;
+  };
+  const Node* homes = problem.current + static_cast<int64_t>(p) * problem.current_width;
+  for (int32_t i = 0; i < problem.current_width; ++i) {
+    if (homes[i] >= 0 && state.is_fit(p, homes[i]) && state.has_room(p, homes[i]) &&
+        suits(homes[i])) {
+      offer(homes[i]);
+    }
+  }
+  // Kinds come by their emptiest node: one that crowds nothing is as good as any behind it.
+  state.rooms.emptiest.walk_kinds(INT32_MAX, [&](int32_t kind) {
+    state.rooms.emptiest.walk(kind, INT32_MAX, [&](Node n) {
+      clock.work(1);
+      if (!suits(n)) return true;  // nor would another of its kind
+      if (!state.is_fit(p, n) || !state.has_room(p, n)) return false;
+      offer(n);
+      return true;
+    });
+    return best >= 0 && least.crowding <= 0;
+  });
+  return best;
+}
+
+inline Node best_place(State& state, Row p, Clock& clock) {
+  return best_place(state, p, clock, [](Node) { return true; });
+}
+
 class Fill {
  public:
   Fill(State& state, Clock& clock) : state_(state), problem_(state.problem), clock_(clock) {
@@ -42,7 +81,7 @@ class Fill {
   }
 
  private:
-  static constexpr int32_t NODES_OF_A_KIND = 64, PLACES_FOR_ROOM = 16, TRIES_FOR_ROOM = 512;
+  static constexpr int32_t PLACES_FOR_ROOM = 16, TRIES_FOR_ROOM = 512;
 
   Row to_evict(Node n) {
     const int64_t over = state_.bytes[n] - problem_.capacity[n];
@@ -63,32 +102,9 @@ class Fill {
   }
 
   bool place(Row p) {
-    Node best = -1;
-    Change least;
-    auto offer = [&](Node n) {
-      const Change change = state_.addition(p, n);
-      if (best >= 0 && !(change < least)) return;
-      best = n;
-      least = change;
-    };
-    const Node* homes = problem_.current + static_cast<int64_t>(p) * problem_.current_width;
-    for (int32_t i = 0; i < problem_.current_width; ++i) {
-      if (homes[i] >= 0 && state_.is_fit(p, homes[i]) && state_.has_room(p, homes[i]))
-        offer(homes[i]);
-    }
-    // Kinds come by their emptiest node: one that crowds nothing is as good as any behind it.
-    state_.rooms.emptiest.walk_kinds(INT32_MAX, [&](int32_t kind) {
-      state_.rooms.emptiest.walk(kind, INT32_MAX, [&](Node n) {
-        clock_.work(1);
-        if (!state_.is_fit(p, n) || !state_.has_room(p, n)) return false;
-        offer(n);
-        return true;
-      });
-      return best >= 0 && least.crowding <= 0;
-    });
-    if (best < 0) return false;
-    state_.add(p, best);
-    return true;
+    const Node to = best_place(state_, p, clock_);
+    if (to >= 0) state_.add(p, to);
+    return to >= 0;
   }
 
   // Place p where another copy makes room for it by going elsewhere.

@@ -1,6 +1,6 @@
 // Nodes by how much room they have: of each kind, those with the most and those with the least.
 //
-// Nodes of one kind stand at the same values of all levels and may hold the same partitions, so
+// Nodes of one kind stand at the same values of all levels, of spread and rules, and may hold the same partitions, so
 // that for a copy one of them is as legal as another, save for what the row holds already.
 #pragma once
 
@@ -27,6 +27,11 @@ inline std::vector<int32_t> find_kinds(const Problem& problem, int32_t& count) {
   };
   for (int32_t k = 0; k < problem.levels; ++k) {
     refine([&](Node n) { return problem.values[static_cast<int64_t>(k) * problem.nodes + n]; });
+  }
+  for (int32_t d = 0; d < problem.rules.depths; ++d) {
+    refine([&](Node n) {
+      return problem.rules.ancestors[static_cast<int64_t>(n) * problem.rules.depths + d];
+    });
   }
   for (int32_t g = 0; g < problem.groups; ++g) {
     const uint8_t* usable = problem.group_nodes + static_cast<int64_t>(g) * problem.nodes;

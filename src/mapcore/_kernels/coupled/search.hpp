@@ -6,7 +6,7 @@
 
 #include <vector>
 
-#include "state.hpp"
+#include "reseating.hpp"
 
 namespace mapcore::coupled {
 
@@ -20,7 +20,7 @@ class Search {
     for (bool again = true; again;) {
       again = false;
       for (Node n : nodes_by_distance([&](Node n) { return is_outside(n); })) {
-        while (is_outside(n) && settle(n, Goal::BOUNDS)) again = true;
+        while (is_outside(n) && (settle(n, Goal::BOUNDS) || reseat_at(n) || chain(n))) again = true;
       }
       any |= again;
     }
@@ -33,7 +33,7 @@ class Search {
     for (bool again = true; again;) {
       again = false;
       for (Row p = 0; p < problem_.rows; ++p) {
-        while (state_.is_crowded(p) && thin_out(p)) again = true;
+        while (state_.is_crowded(p) && (thin_out(p) || reseat(p))) again = true;
       }
       any |= again;
     }
@@ -78,13 +78,17 @@ class Search {
 
  private:
   enum class Goal { BOUNDS, SHARES };
-  static constexpr int32_t OWN_KIND = 4, OTHER_KINDS = 12, EACH_WAY = 3, LOOK_AWAY = 12,
-                           ROWS_TO_SWAP = 64, FRESH_PASSES = 6, FRESH_STEPS = 8, PLACE_KINDS = 256, EVEN_PART = 256;
+  static constexpr int32_t OWN_KIND = 4, OTHER_KINDS = 12, EACH_WAY = 3,
+                           ROWS_TO_SWAP = 64, FRESH_PASSES = 6, FRESH_STEPS = 8, MASTER_KINDS = 64, EVEN_PART = 256;
+
+  static constexpr size_t PLACES = 16, MOVES_TO_SEE = 1024, SWAPS_TO_SEE = 24,
+                          CHAINS_TO_SEE = 48;
 
   struct Step {
     Row p = -1, q = -1;  // q: -1 for a move
     Node from = -1, to = -1;
     Change change;
+    Node by_way_of = -1;  // of a chain: p goes there, and q from there to `to`
   };
 
   bool is_outside(Node n) const {
@@ -113,7 +117,7 @@ class Search {
       if (state_.is_pinned(p, from)) continue;
       find_places(p, from);
       for (Node to : partners_) {
-        near(to, problem_.load[p], EACH_WAY, [&](Row q) {
+        near(to, problem_.load[p], EACH_WAY, SWAPS_TO_SEE, [&](Row q) {
           clock_.work(8);
           if (!is_movable(q, to) || !state_.may_swap(p, from, q, to)) return false;
           offer({p, q, from, to, state_.swap(p, from, q, to)});
@@ -124,17 +128,98 @@ class Search {
     return take_best();
   }
 
+  // Place all copies of a row anew, as its rules say, beside a master on any kind of node.
+  bool reseat(Row p) {
+    if (!state_.breaks_needlessly(p)) return false;
+    Reseating seats(state_, p);
+    firsts_.assign(seats.pinned.begin(), seats.pinned.end());
+    state_.rooms.emptiest.walk_kinds(MASTER_KINDS, [&](int32_t kind) {
+      state_.rooms.emptiest.walk(kind, INT32_MAX, [&](Node n) {
+        if (!state_.is_fit(p, n) || !state_.has_room(p, n)) return false;
+        firsts_.push_back(n);
+        return true;
+      });
+      return false;
+    });
+    for (Node master : firsts_) {
+      if (!problem_.rules.may_lead[master]) continue;
+      seats.clear();
+      if (!state_.holds(p, master)) seats.add(master);
+      place_slaves(p, master, seats);
+      if (seats.is_gain()) return true;
+    }
+    seats.undo();
+    return false;
+  }
+
+  // One slave for each that the rules are for, where its rule says, and the others anywhere.
+  void place_slaves(Row p, Node master, Reseating& seats) {
+    std::vector<Node> unmatched = seats.pinned;
+    for (int32_t r = 0; r < problem_.rules.count; ++r) {
+      const Rule& rule = problem_.rules.rules[r];
+      auto satisfies = [&](Node n) {
+        const int32_t close = closeness(problem_.rules, master, n);
+        return n != master && rule.from <= close && close < rule.until;
+      };
+      for (int32_t i = 0; i < rule.slaves && seats.left() > 0; ++i) {
+        const auto there = std::find_if(unmatched.begin(), unmatched.end(), satisfies);
+        if (there != unmatched.end()) {
+          unmatched.erase(there);
+          continue;
+        }
+        const Node n = best_place(state_, p, clock_, satisfies);
+        if (n >= 0) seats.add(n);
+      }
+    }
+    seats.fill_up(clock_);
+  }
+
+  // Rules can tie the copies of a row to each other, so that only all of them can go elsewhere: of
+  // a row that n holds, if it has too much, or else of one that it could hold.
+  bool reseat_at(Node n) {
+    if (problem_.rules.count == 0) return false;
+    const bool gives = state_.rooms[n] < 0;
+    find_partners(n, gives);
+    const std::vector<Node> partners = partners_;
+    for (Node other : partners) {
+      const Node from = gives ? n : other, to = gives ? other : n;
+      rows_.clear();
+      near(from, wish(from, to), EACH_WAY, MOVES_TO_SEE, [&](Row p) {
+        if (state_.is_pinned(p, from) || !state_.is_fit(p, to)) return false;
+        rows_.push_back(p);
+        return true;
+      });
+      const std::vector<Row> rows = rows_;
+      for (Row p : rows) {
+        if (reseat_from(p, to)) return true;
+      }
+    }
+    return false;
+  }
+
+  bool reseat_from(Row p, Node first) {
+    Reseating seats(state_, p);
+    seats.clear();
+    if (state_.is_fit(p, first) && state_.has_room(p, first)) {
+      seats.add(first);
+      seats.fill_up(clock_);
+      if (seats.is_gain()) return true;
+    }
+    seats.undo();
+    return false;
+  }
+
   // Nodes to which a copy could go and crowd less, the emptiest of their kinds.
   void find_places(Row p, Node from) {
     partners_.clear();
-    state_.rooms.emptiest.walk_kinds(PLACE_KINDS, [&](int32_t kind) {
-      state_.rooms.emptiest.walk(kind, LOOK_AWAY, [&](Node to) {
+    state_.rooms.emptiest.walk_kinds(INT32_MAX, [&](int32_t kind) {
+      state_.rooms.emptiest.walk(kind, NODES_OF_A_KIND, [&](Node to) {
         if (!state_.is_fit(p, to)) return false;
         if (state_.crowding.exchange(p, state_.row(p), state_.count(p), from, to) >= 0) return true;
         partners_.push_back(to);
         return state_.has_room(p, to);
       });
-      return false;
+      return partners_.size() >= PLACES;
     });
   }
 
@@ -167,7 +252,10 @@ class Search {
 
   bool take_best() {
     if (best_.p < 0) return false;
-    if (best_.q < 0) {
+    if (best_.by_way_of >= 0) {
+      state_.apply_move(best_.p, best_.from, best_.by_way_of);
+      state_.apply_move(best_.q, best_.by_way_of, best_.to);
+    } else if (best_.q < 0) {
       state_.apply_move(best_.p, best_.from, best_.to);
     } else {
       state_.apply_swap(best_.p, best_.from, best_.q, best_.to);
@@ -228,14 +316,14 @@ class Search {
   // Visits rows of a node with loads near `target`, from there to both sides, until enough of them
   // could be used.
   template <typename Use>
-  void near(Node n, Load target, int32_t each_way, Use&& use) {
+  void near(Node n, Load target, int32_t each_way, size_t most, Use&& use) {
     const auto& rows = state_.held(n);
     const size_t first = state_.first_within(n, target);
     int32_t used = 0;
-    for (size_t i = first; i < rows.size() && i < first + LOOK_AWAY && used < each_way; ++i)
+    for (size_t i = first; i < rows.size() && i < first + most && used < each_way; ++i)
       used += use(rows[i]);
     used = 0;
-    for (size_t i = first; i > 0 && i + LOOK_AWAY > first && used < each_way; --i)
+    for (size_t i = first; i > 0 && i + most > first && used < each_way; --i)
       used += use(rows[i - 1]);
   }
 
@@ -243,16 +331,17 @@ class Search {
     auto use = [&](Row p) {
       clock_.work(4);
       if (!is_movable(p, from) || !state_.is_fit(p, to) || !state_.has_room(p, to)) return false;
-      offer({p, -1, from, to, state_.move(p, from, to)});
-      return true;
+      const Change change = state_.move(p, from, to);
+      offer({p, -1, from, to, change});
+      return change.crowding <= 0;
     };
-    near(from, wish(from, to), EACH_WAY, use);
+    near(from, wish(from, to), EACH_WAY, MOVES_TO_SEE, use);
     if (goal_ == Goal::SHARES) return;
     const Load least = state_.load[from] - problem_.high[from];
-    if (least > 0) near(from, least, EACH_WAY, use);
+    if (least > 0) near(from, least, EACH_WAY, MOVES_TO_SEE, use);
     const Load spare = std::min(state_.load[from] - problem_.low[from],
                                 problem_.high[to] - state_.load[to]);
-    if (spare > 0) near(from, spare, EACH_WAY, use);
+    if (spare > 0) near(from, spare, EACH_WAY, MOVES_TO_SEE, use);
   }
 
   void try_swaps(Node from, Node to) {
@@ -262,13 +351,51 @@ class Search {
     for (size_t i = 0; i < count; i += stride) {
       const Row p = state_.held(from)[i];
       if (problem_.load[p] < more || !is_movable(p, from) || !state_.is_fit(p, to)) continue;
-      near(to, problem_.load[p] - more, 1, [&](Row q) {
+      near(to, problem_.load[p] - more, 1, SWAPS_TO_SEE, [&](Row q) {
         clock_.work(8);
         if (!is_movable(q, to) || !state_.may_swap(p, from, q, to)) return false;
-        offer({p, q, from, to, state_.swap(p, from, q, to)});
-        return true;
+        const Change change = state_.swap(p, from, q, to);
+        offer({p, q, from, to, change});
+        return change.crowding <= 0;
       });
     }
+  }
+
+  // Where no copy of one node may go to the other, a third node may take one and give another.
+  bool chain(Node n) {
+    goal_ = Goal::BOUNDS;
+    best_ = Step{};
+    const bool gives = state_.rooms[n] < 0;
+    find_partners(n, gives);
+    for (Node via : partners_) {
+      for (Node other : partners_) {
+        if (best_.p >= 0) return take_best();
+        if (other == via) continue;
+        gives ? try_chain(n, via, other) : try_chain(other, via, n);
+      }
+    }
+    return take_best();
+  }
+
+  void try_chain(Node from, Node via, Node to) {
+    near(from, wish(from, to), EACH_WAY, CHAINS_TO_SEE, [&](Row p) {
+      clock_.work(4);
+      if (!is_movable(p, from) || !state_.is_fit(p, via)) return false;
+      const Change first = state_.move(p, from, via);
+      if (first.crowding > 0) return false;
+      near(via, problem_.load[p], EACH_WAY, CHAINS_TO_SEE, [&](Row q) {
+        clock_.work(4);
+        const int64_t more = problem_.bytes[p] - problem_.bytes[q];
+        if (!is_movable(q, via) || !state_.is_fit(q, to) || !state_.has_room(q, to) ||
+            state_.bytes[via] + more > problem_.capacity[via]) {
+          return false;
+        }
+        Step step{p, q, from, to, state_.chain(p, from, via, q, to), via};
+        offer(step);
+        return step.change.crowding <= 0;
+      });
+      return true;
+    });
   }
 
   bool has_home(Row p) const {
@@ -288,7 +415,7 @@ class Search {
       const Node home = homes[i];
       if (home < 0 || !state_.is_fit(p, home)) continue;
       if (state_.has_room(p, home)) offer({p, -1, at, home, state_.move(p, at, home)});
-      near(home, problem_.load[p] - wish(at, home), EACH_WAY, [&](Row q) {
+      near(home, problem_.load[p] - wish(at, home), EACH_WAY, SWAPS_TO_SEE, [&](Row q) {
         clock_.work(8);
         if (!is_movable(q, home) || !state_.may_swap(p, at, q, home)) return false;
         offer({p, q, at, home, state_.swap(p, at, q, home)});
@@ -303,7 +430,8 @@ class Search {
   Clock& clock_;
   Goal goal_ = Goal::BOUNDS;
   Step best_;
-  std::vector<Node> partners_;
+  std::vector<Node> partners_, firsts_;
+  std::vector<Row> rows_;
 };
 
 }  // namespace mapcore::coupled

@@ -57,6 +57,9 @@ class State {
                      problem.pinned_width, n);
   }
   bool is_crowded(Row p) const { return crowding.is_crowded(p, row(p), count(p)); }
+  bool breaks_needlessly(Row p) const {
+    return crowding.breaks_needlessly(p, row(p), count(p));
+  }
   bool is_frozen(Node n) const { return frozen_[n]; }
   // Bytes to be filled for a copy here.
   int64_t fill(Row p, Node n) const { return is_held_now(p, n) ? 0 : problem.bytes[p]; }
@@ -104,6 +107,13 @@ class State {
     row(p)[count(p)] = to;
     enter(p, to);
   }
+  Change removal(Row p, Node from) const {
+    Change change;
+    change.crowding = crowding.exchange(p, row(p), count(p), from, -1);
+    balance.add(change, from, load[from], -problem.load[p]);
+    change.bytes = -fill(p, from);
+    return change;
+  }
   void remove(Row p, Node from) {
     Node* nodes = row(p);
     const int32_t last = count(p) - 1;
@@ -141,6 +151,17 @@ class State {
     balance.add(change, a, load[a], -more);
     balance.add(change, b, load[b], more);
     change.bytes = fill(p, b) - fill(p, a) + fill(q, a) - fill(q, b);
+    return change;
+  }
+  // A copy of p from one node to a second, and one of q from there to a third.
+  Change chain(Row p, Node from, Node via, Row q, Node to) const {
+    Change change;
+    change.crowding = crowding.exchange(p, row(p), count(p), from, via) +
+                      crowding.exchange(q, row(q), count(q), via, to);
+    balance.add(change, from, load[from], -problem.load[p]);
+    balance.add(change, via, load[via], problem.load[p] - problem.load[q]);
+    balance.add(change, to, load[to], problem.load[q]);
+    change.bytes = fill(p, via) - fill(p, from) + fill(q, to) - fill(q, via);
     return change;
   }
   void apply_swap(Row p, Node a, Row q, Node b) {
