@@ -325,7 +325,8 @@ class RangeKeys:
         return hash(self.ranges)
 
     def __repr__(self) -> str:
-        return f"RangeKeys({self.ranges!r})"
+        first, last = self.ranges[0].name, self.ranges[-1].name
+        return f"RangeKeys({len(self):,} ranges, {first!r} to {last!r})"
 
     def _check_overlap(self) -> None:
         open_ranges: list[KeyRange] = []

@@ -25,6 +25,8 @@ _VERBS: Final = (
     "plan",
     "steps",
     "verify",
+    "split",
+    "merge",
     "diff",
     "validate",
     "show",

@@ -18,6 +18,7 @@ from mapcore.cli.inputs import (
     name_completion,
     read_cluster,
 )
+from mapcore.cli.outputs import STDOUT, check_output, output_option, write_cluster
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import print_json
 from mapcore.errors import PlanError
@@ -29,7 +30,6 @@ from mapcore.planning.explain import (
 
 __all__ = ["plan"]
 
-STDOUT: Final = "-"
 SHORT_OF_SETTINGS: Final = 1
 
 _node_names = name_completion("node")
@@ -133,13 +133,7 @@ class Pairs(click.ParamType[tuple[str, Any]]):
     type=click.Path(dir_okay=False, writable=True),
     help="Draw balance and moves as a picture (.png, .svg, .pdf); needs the extra plot.",
 )
-@click.option(
-    "-o",
-    "--output",
-    metavar="TARGET",
-    type=click.Path(dir_okay=False, allow_dash=True),
-    help="Write the document with the target map to a file, or with - to standard output.",
-)
+@output_option
 @click.option("--strict", is_flag=True, help="Exit with 1 if the plan falls short of the settings.")
 @json_option
 @click.pass_context
@@ -172,8 +166,7 @@ def plan(
     Exit status: 0 planned, 1 with --strict if the plan falls short of the settings, 2 what was
     asked cannot be planned.
     """
-    if as_json and output == STDOUT:
-        raise click.UsageError("--json and -o - both print to standard output.")
+    check_output(output, as_json)
     cluster = read_cluster(doc)
     with progress("planning"):
         try:
@@ -202,8 +195,7 @@ def plan(
         with progress(f"drawing {plot}"):
             planned.plot(plot)
     if output is not None:
-        with progress(f"writing {output}"):
-            _write(planned.cluster, output)
+        write_cluster(planned.cluster, output)
     if as_json:
         print_json(document)
     else:
@@ -233,11 +225,3 @@ def _schedules(planned: mapcore.Plan) -> list[mapcore.Schedule]:
     if rate is not None and planned.bytes_moved is not None:
         schedules.append(mapcore.schedule(planned, by="time"))
     return schedules
-
-
-def _write(cluster: mapcore.Cluster, output: str) -> None:
-    if output == STDOUT:
-        sys.stdout.buffer.write(mapcore.dumps(cluster))
-        sys.stdout.buffer.flush()
-    else:
-        mapcore.save(cluster, output)

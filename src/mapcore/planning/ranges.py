@@ -22,7 +22,7 @@ from mapcore.errors import MapError
 from mapcore.keys import Key, KeyRange, RangeKeys, key_bytes
 from mapcore.maps import PartitionMap
 
-__all__ = ["merge", "plan_ranges", "range_name", "split"]
+__all__ = ["merge", "plan_ranges", "range_name", "split", "split_ranges", "weigh"]
 
 
 def plan_ranges(
@@ -49,7 +49,7 @@ def plan_ranges(
     if parts < 1 or slack < 0:
         raise MapError(f"found {parts} parts and slack {slack}, expected at least 1 and 0")
     outer = within or KeyRange("-", b"", None)
-    distinct, weights = _weighed(keys, outer)
+    distinct, weights = weigh(keys, outer)
     if len(distinct) < parts:
         raise MapError(f"found {len(distinct)} different keys, expected at least {parts}")
     below = np.concatenate([np.zeros(1), np.cumsum(weights)])
@@ -74,19 +74,40 @@ def split(held: PartitionMap, name: str, at: Key | Sequence[Key]) -> PartitionMa
     Raises:
         MapError: there is no such range, or a cut lies outside it or twice.
     """
+    if isinstance(at, str | bytes | bytearray | memoryview):
+        at = [at]
+    return split_ranges(held, {name: at})
+
+
+def split_ranges(held: PartitionMap, cuts: Mapping[str, Sequence[Key]]) -> PartitionMap:
+    """Return the map in which several ranges are split at once.
+
+    Args:
+        held: a map of ranges.
+        cuts: by the name of a range, the least key of each part but the first.
+
+    Raises:
+        MapError: as in `split`.
+    """
     keys = _range_keys(held)
-    whole = keys.ranges[_number(keys, name)]
-    cuts = sorted(
-        key_bytes(cut)
-        for cut in ([at] if isinstance(at, str | bytes | bytearray | memoryview) else at)
-    )
+    taken = {item.name for item in keys.ranges} - cuts.keys()
+    replaced = {}
+    for name, at in cuts.items():
+        whole = keys.ranges[_number(keys, name)]
+        parts = _ranges(whole, _cuts_within(whole, at), name, taken)
+        taken.update(part.name for part in parts)
+        replaced[name] = parts
+    return _with_ranges(held, replaced)
+
+
+def _cuts_within(whole: KeyRange, at: Sequence[Key]) -> list[bytes]:
+    cuts = sorted(map(key_bytes, at))
     for cut in cuts:
         if cut not in whole or cut == whole.start:
-            raise MapError(f"cut {cut!r}: expected a key inside {name!r}, above its start")
+            raise MapError(f"cut {cut!r}: expected a key inside {whole.name!r}, above its start")
     if len(set(cuts)) != len(cuts):
         raise MapError(f"found cuts {cuts!r}, expected every cut once")
-    parts = _ranges(whole, cuts, name, taken={item.name for item in keys.ranges} - {name})
-    return _with_ranges(held, {name: parts})
+    return cuts
 
 
 def merge(held: PartitionMap, names: Sequence[str]) -> PartitionMap:
@@ -152,16 +173,25 @@ def _spelled(start: bytes, end: bytes | None) -> str | None:
     return name if (exact.start, exact.end) == (start, end) else None
 
 
-def _weighed(
-    keys: Iterable[Key] | Mapping[Any, float], outer: KeyRange
+def weigh(
+    keys: Iterable[Key] | Mapping[Any, float], within: KeyRange | None = None
 ) -> tuple[list[bytes], NDArray[np.float64]]:
+    """Return the different keys in order, of all or of a range, and what each weighs.
+
+    Args:
+        keys: sampled keys, as often as they occur; or the weight of each.
+        within: the range; all keys unless given.
+
+    Raises:
+        MapError: a weight below 0.
+    """
     weights: dict[bytes, float] = {}
     pairs = keys.items() if isinstance(keys, Mapping) else ((key, 1.0) for key in keys)
     for key, weight in pairs:
         if weight < 0:
             raise MapError(f"key {key!r}: found weight {weight}, expected at least 0")
         name = key_bytes(key)
-        if name in outer:
+        if within is None or name in within:
             weights[name] = weights.get(name, 0.0) + weight
     distinct = sorted(weights)
     return distinct, np.array([weights[key] for key in distinct])
