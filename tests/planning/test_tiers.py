@@ -114,6 +114,7 @@ def test_no_plan_gives_clients_fewer_new_proxies(
         for client in range(clients)
     ]
     assert after.connections.opened == fewest_new(held, len(left), copies)
+    assert after.certificate.objectives[1].value == after.connections.opened
 
 
 @pytest.mark.parametrize("lost", range(24))
@@ -128,6 +129,7 @@ def test_losing_a_proxy_moves_only_its_clients(lost: int) -> None:
         client for client in clients if name in before[client]
     }
     assert all(before[client] - {name} <= now[client] for client in clients)
+    assert after.certificate.objectives[1].value == after.connections.opened > 0
     assert after.connections.disturbed == 0
 
 

@@ -27,6 +27,7 @@ _VERBS: Final = (
     "verify",
     "split",
     "merge",
+    "tiers",
     "diff",
     "validate",
     "show",

@@ -76,13 +76,21 @@ class TierPlan:
         """How many proxies a client may choose from for each group."""
         return int(self.assigned.shape[2])
 
+    def proxies_by_group(self, client: str | int) -> NDArray[np.int32]:
+        """Return the numbers of a client's proxies, groups by copies; PlanError if there is none.
+
+        Where its zone has fewer proxies for a group than `copies`, -1 stands for those missing.
+        """
+        row: NDArray[np.int32] = self.assigned[self._number(client)]
+        return row
+
     def proxies_of(self, client: str | int) -> tuple[str, ...]:
         """Return the names of the proxies that a client connects to, group by group.
 
         Raises:
             PlanError: there is no such client.
         """
-        row = self.assigned[self._number(client)].ravel()
+        row = self.proxies_by_group(client).ravel()
         return tuple(self.proxies.index.names[number] for number in row.tolist() if number >= 0)
 
     def clients_of(self, proxy: str) -> tuple[str, ...]:
@@ -136,7 +144,7 @@ class TierPlan:
         Raises:
             PlanError: there is no such client.
         """
-        row = self.assigned[self._number(client)]
+        row = self.proxies_by_group(client)
         if version is None:
             ours, theirs = self.version, proxy_map.version
             version = Version(ours.epoch + theirs.epoch, ours.revision + theirs.revision)
@@ -157,7 +165,13 @@ class TierPlan:
 
     @cached_property
     def certificate(self) -> TierCertificate:
-        """How good the plan is, by a checker that shares no code with the planner."""
+        """How good the plan is, by a checker that shares no code with the planner.
+
+        Raises:
+            PlanError: the plan was read from a document, which holds no proof.
+        """
+        if not self.shares:
+            raise PlanError("found no proof of a tier that was read: plan again from it")
         from mapcore.planning.tier_report import TierCertificate
 
         return TierCertificate(self)
@@ -180,6 +194,27 @@ class TierPlan:
         from mapcore.planning.tier_report import report_document
 
         return report_document(self)
+
+    def to_json(self) -> bytes:
+        """Return the plan as a JSON document, which `from_json` and `mapcore tiers` read."""
+        from mapcore.planning.tier_documents import dump_tiers
+
+        return dump_tiers(self)
+
+    @classmethod
+    def from_json(cls, data: bytes | str, source: str | None = None) -> TierPlan:
+        """Read a plan from what `to_json` returns, to plan from it.
+
+        Args:
+            data: the document.
+            source: the name of the file, for errors.
+
+        Raises:
+            DocumentError: it is no such document, or contradicts itself.
+        """
+        from mapcore.planning.tier_documents import load_tiers
+
+        return load_tiers(data, source)
 
     def without_history(self) -> TierPlan:
         """Return this plan without what it was made from."""

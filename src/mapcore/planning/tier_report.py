@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["Connections", "TierCertificate", "find_warnings", "report_document", "write_report"]
 
 _IMBALANCE: Final = 1
-_MOVES: Final = 2
+_MOVES: Final = -1
 _UNEVEN: Final = 1.5
 _NAMED: Final = 5
 
@@ -138,7 +138,7 @@ def report_document(plan: TierPlan) -> dict[str, Any]:
             {"zone": zone, "clients": clients, "proxies": proxies, "clientsPerProxy": load}
             for zone, clients, proxies, load in _zone_loads(plan)
         ],
-        "certificate": plan.certificate.to_dict(),
+        "certificate": plan.certificate.to_dict() if plan.shares else None,
         "warnings": list(plan.warnings),
     }
 
@@ -203,7 +203,8 @@ def _zones(plan: TierPlan) -> Iterator[str]:
 
 
 def _proof(plan: TierPlan) -> Iterator[str]:
-    yield str(plan.certificate)
+    if plan.shares:
+        yield str(plan.certificate)
     for warning in plan.warnings:
         yield from wrap(warning, 98, initial_indent="  - ", subsequent_indent="    ")
 
@@ -273,7 +274,7 @@ def _pairs(assigned: NDArray[Any], proxies: int) -> NDArray[np.int64]:
 
 
 def _summed(name: str, proofs: Sequence[Proof], part: int) -> Objective:
-    """Add up a part of proofs; without spread those are copies missing, imbalance and moves."""
+    """Add up a part of proofs of placements without levels of spread."""
     value = sum(proof.costs[part] for proof in proofs if proof.costs)
     bounds = [proof.bounds[part] for proof in proofs if proof.bounds]
     known = [bound for bound in bounds if bound is not None]
