@@ -17,6 +17,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 import mapcore
 from bench.comparison import compare, time_calls
+from mapcore import wire
 from mapcore._kernels import _crc32
 from mapcore._kernels._routing import Tables
 
@@ -358,4 +359,58 @@ def test_a_router_from_a_map(benchmark: BenchmarkFixture, scale: Scale) -> None:
         peer=lambda: held.copy_nodes.copy(),
         peer_name="copy of the map's node numbers",
         note=f"{mapcore.Router(held).byte_count / held.copy_nodes.nbytes:.2f} times their bytes",
+    )
+
+
+def failed_node(held: mapcore.PartitionMap) -> mapcore.PartitionMap:
+    """Return the map with the copies of one node dead, as the next version."""
+    codes = held.copy_codes.copy()
+    codes[held.copy_nodes == held.copy_nodes[0]] = mapcore.state_code(mapcore.Placement.DEAD)
+    failed = mapcore.PartitionMap.from_index(
+        held.offsets, held.copy_nodes, codes, held.nodes, keys=held.keys
+    )
+    return failed.replace(version=(0, 1))
+
+
+@pytest.mark.parametrize("partitions", [65_536, 1 << 20])
+def test_an_update_by_a_delta(benchmark: BenchmarkFixture, scale: Scale, partitions: int) -> None:
+    held = spread_map(scale(partitions), scale(40_000))
+    newer = failed_node(held)
+    message = wire.delta(held, newer)
+    router = mapcore.Router(held)
+    before = router.tables
+
+    def update() -> None:
+        router._swap(router.tables, before)
+        router.update(message)
+
+    compare(
+        benchmark,
+        row=f"update by the delta of one node's failure, {held.partition_count:,} partitions × 3",
+        ours=update,
+        peer=lambda: mapcore.Router(newer),
+        peer_name="`Router(map)`, laid out anew",
+        note=f"{len(message):,} bytes, {len(message) / len(wire.snapshot(held)):.2g} of a snapshot",
+    )
+
+
+@pytest.mark.parametrize("what", ["snapshot", "load_snapshot", "delta", "apply"])
+def test_messages(benchmark: BenchmarkFixture, scale: Scale, what: str) -> None:
+    held = spread_map(scale(1 << 20), scale(40_000))
+    newer = failed_node(held)
+    sent, change = wire.snapshot(held), wire.delta(held, newer)
+    ours: dict[str, Callable[[], Any]] = {
+        "snapshot": lambda: wire.snapshot(held),
+        "load_snapshot": lambda: wire.load_snapshot(sent),
+        "delta": lambda: wire.delta(held, newer),
+        "apply": lambda: wire.apply(held, change),
+    }
+    compare(
+        benchmark,
+        row=f"wire.{what}, {held.partition_count:,} partitions × 3",
+        ours=ours[what],
+        peer=lambda: zlib.crc32(held.copy_nodes.data),
+        peer_name="`zlib.crc32` of the map's node numbers",
+        rounds=5,
+        note=f"snapshot {len(sent):,} bytes, delta of a node's failure {len(change):,}",
     )

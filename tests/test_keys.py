@@ -147,7 +147,7 @@ def test_the_numbers_and_names_of_ranges_belong_together(ranges: RangeKeys) -> N
     names = list(ranges.names())
     assert [ranges.number(name) for name in names] == list(range(len(ranges)))
     assert [ranges.name(number) for number in range(len(ranges))] == names
-    packed = ranges.packed_names
+    packed = ranges.packed.names
     assert [packed[number] for number in range(len(packed))] == names
 
 

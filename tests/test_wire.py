@@ -15,7 +15,18 @@ from mapcore.keys import HashKeys, KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
 from mapcore.routing import Router
 from mapcore.states import Placement, state_code
-from mapcore.wire import apply, delta, load_snapshot, snapshot
+from mapcore.wire import (
+    Delta,
+    apply,
+    compose,
+    delta,
+    delta_between,
+    load,
+    load_delta,
+    load_snapshot,
+    snapshot,
+)
+from mapcore.wire.edits import Edit
 from tests.key_strategies import range_keys, routed_maps
 
 MASTER = state_code(Placement.MASTER)
@@ -88,6 +99,141 @@ def test_deltas_one_after_the_other_come_to_the_same_as_the_direct_one(
     assert contents(reached) == contents(apply(maps[0], delta(maps[0], maps[-1])))
 
 
+@given(routed_maps(), routed_maps(), routed_maps(), routed_maps())
+def test_deltas_made_one_lead_where_they_led_one_after_the_other(
+    first: PartitionMap, second: PartitionMap, third: PartitionMap, fourth: PartitionMap
+) -> None:
+    maps = [
+        held.replace(version=(1, number))
+        for number, held in enumerate((first, second, third, fourth))
+    ]
+    deltas = [delta(before, after) for before, after in pairwise(maps)]
+    whole = compose(*deltas)
+    assert contents(apply(maps[0], whole)) == contents(maps[-1])
+    grouped = compose(deltas[0], compose(load_delta(deltas[1]), deltas[2]))
+    assert contents(apply(maps[0], grouped)) == contents(maps[-1])
+
+
+@given(st.data(), st.one_of(st.just(HASHED), range_keys()))
+def test_deltas_made_one_are_as_large_as_the_direct_one_but_for_what_changed_back(
+    data: st.DataObject, keys: HashKeys | RangeKeys
+) -> None:
+    maps = [
+        data.draw(routed_maps(st.just(keys))).replace(version=(1, revision))
+        for revision in range(3)
+    ]
+    whole = load_delta(compose(*(delta(before, after) for before, after in pairwise(maps))))
+    direct = delta_between(maps[0], maps[-1])
+    assert set(direct.changed) <= set(whole.changed)
+    assert whole.fingerprint == direct.fingerprint
+
+
+def test_deltas_that_do_not_follow_each_other_are_not_made_one() -> None:
+    held = large()
+    first = delta(held, without_node(held, 3))
+    with pytest.raises(VersionWindowError, match=r"found a delta from version 3\.1"):
+        compose(first, first)
+
+
+def test_what_a_message_is_shows_when_it_is_loaded() -> None:
+    old, new = large(), without_node(large(), 3)
+    assert isinstance(load(snapshot(old)), PartitionMap)
+    assert isinstance(load(delta(old, new)), Delta)
+    with pytest.raises(WireError, match="found kind 7, expected a snapshot or a delta"):
+        load(sealed(b"mcap\1\7"))
+
+
+def test_sizes_and_weights_come_along_if_asked() -> None:
+    held = large().replace(sizes=np.arange(4096) << 40, weights=np.linspace(0, 9, 4096))
+    plain, full = load_snapshot(snapshot(held)), load_snapshot(snapshot(held, with_sizes=True))
+    assert (plain.sizes, plain.weights) == (None, None)
+    assert full.sizes is not None
+    assert full.weights is not None
+    assert full.sizes.tolist() == (np.arange(4096) << 40).tolist()
+    assert full.weights.tolist() == np.linspace(0, 9, 4096).tolist()
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
+def test_a_weight_that_is_none_is_refused(weight: float) -> None:
+    held = large(partitions=4).replace(weights=np.array([1, 2, 3, weight]))
+    with pytest.raises(WireError, match="found a size or weight below 0"):
+        load_snapshot(snapshot(held, with_sizes=True))
+
+
+def test_sizes_stay_those_of_the_base_while_the_partitions_stay() -> None:
+    held = large().replace(sizes=np.arange(4096))
+    failed = without_node(held, 3)
+    kept = apply(held, delta(held, failed)).sizes
+    assert kept is not None
+    assert kept.tolist() == list(range(4096))
+    other_keys = large(partitions=2048).replace(version=(3, 2))
+    assert apply(held, delta(held, other_keys)).sizes is None
+
+
+def test_a_node_added_and_one_removed_cost_their_names() -> None:
+    held = large(nodes=40_000, partitions=64)
+    unused = set(range(40_000)) - set(held.copy_nodes.tolist())
+    gone = held.nodes.names[max(unused)]
+    names = [name for name in held.nodes.names if name != gone]
+    newer = held.on_nodes(["early", *names, "late"]).replace(version=(3, 2))
+    change = delta(held, newer)
+    assert len(change) < 100
+    assert contents(apply(held, change)) == contents(newer)
+
+
+def test_a_range_that_is_split_costs_its_parts() -> None:
+    starts = [b"%06d" % number for number in range(0, 9000, 3)]
+    ranges = [
+        KeyRange(start.decode(), start, end)
+        for start, end in zip(starts, [*starts[1:], None], strict=True)
+    ]
+    copies = [[("a", MASTER), ("b", SLAVE)]]
+    held = PartitionMap.from_copies(
+        copies * len(ranges), "ab", keys=RangeKeys(ranges), version=(1, 1)
+    )
+    parts = [KeyRange("low", b"003000", b"003001"), KeyRange("high", b"003001", b"003003")]
+    split = [item for item in ranges if item.start != b"003000"] + parts
+    newer = PartitionMap.from_copies(
+        copies * len(split), "ab", keys=RangeKeys(split), version=(1, 2)
+    )
+    change = delta(held, newer)
+    assert len(change) < 120
+    assert contents(apply(held, change)) == contents(newer)
+
+
+lists = st.lists(st.integers(0, 12), unique=True)
+
+
+def edit_of(old: list[int], new: list[int]) -> Edit[int]:
+    origins = [old.index(item) if item in old else -1 for item in new]
+    return Edit.of(np.array(origins, np.int64), new)
+
+
+@given(lists, lists, lists)
+def test_edits_of_lists_lead_to_them_alone_and_together(
+    first: list[int], second: list[int], third: list[int]
+) -> None:
+    one, two = edit_of(first, second), edit_of(second, third)
+    assert one.applied(first) == second
+    assert one.then(two).applied(first) == third
+    assert len(one.then(two)) == len(third)
+    moved = one.moved(np.arange(len(first))).tolist()
+    assert moved == [second.index(item) if item in second else -1 for item in first]
+    origins = one.origins().tolist()
+    assert origins == [first.index(item) if item in first else -1 for item in second]
+
+
+def test_an_edit_of_another_list_is_refused() -> None:
+    edit = edit_of([1, 2, 3], [3, 4, 1, 2])
+    with pytest.raises(WireError, match="found item 2 of a list of 2"):
+        edit.applied([1, 2])
+    with pytest.raises(WireError, match="found item 2 of a list of 2"):
+        edit_of([], [1, 2]).then(edit)
+    twice: Edit[int] = Edit(np.array([0, 1]), np.array([2, 2]), [])
+    with pytest.raises(WireError, match="twice"):
+        twice.applied([1, 2, 3])
+
+
 def test_the_delta_of_one_nodes_failure_is_a_thousandth_of_the_snapshot() -> None:
     held = large(nodes=40_000, partitions=65_536)
     failed = without_node(held, 17)
@@ -154,8 +300,18 @@ def test_hostile_bytes_with_a_right_checksum_end_in_a_map_or_one_of_two_errors(
 ) -> None:
     with suppress(WireError):
         load_snapshot(mutated(snapshot(old), changes))
+    change = delta(old, new.replace(version=(1, 2)))
+    damaged = mutated(change, changes)
     with suppress(WireError, VersionWindowError):
-        apply(old, mutated(delta(old, new.replace(version=(1, 2))), changes))
+        apply(old, damaged)
+    router = Router(old)
+    with suppress(WireError, VersionWindowError):
+        router.update(damaged)
+        router.nodes([b"%d" % number for number in range(40)], missing="-1")
+    with suppress(WireError, VersionWindowError):
+        compose(damaged, delta(new.replace(version=(1, 2)), old))
+    with suppress(WireError, VersionWindowError):
+        compose(delta(new.replace(version=(1, 0)), old), damaged)
 
 
 @given(st.binary(max_size=80))

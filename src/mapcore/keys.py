@@ -14,9 +14,9 @@ from it.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -31,6 +31,7 @@ __all__ = [
     "KeyFunction",
     "KeyRange",
     "PackedNames",
+    "PackedRanges",
     "RangeKeys",
     "Segments",
     "key_bytes",
@@ -81,6 +82,11 @@ class HashKeys:
 
     def __repr__(self) -> str:
         return f"HashKeys({self.partition_count})"
+
+    @property
+    def fingerprint(self) -> int:
+        """A number that says what these keys are, 32 bits."""
+        return self.partition_count
 
     def name(self, partition: int) -> str:
         """Return the name of a partition, its number as text."""
@@ -209,6 +215,63 @@ class PackedNames:
     __hash__ = None  # type: ignore[assignment]
 
 
+class PackedRanges:
+    """Ranges without an object for each: what a router keeps to go on from.
+
+    Attributes:
+        names: the names, in order.
+        starts: the starts, one after the other.
+        start_offsets: int64, where each begins, one more.
+        ends: by number, the ends that are not the next range's start.
+        sources: by number, the sources that are not None.
+    """
+
+    __slots__ = ("ends", "names", "sources", "start_offsets", "starts")
+
+    def __init__(self, ranges: Sequence[KeyRange]) -> None:
+        starts = [item.start for item in ranges]
+        self.names = PackedNames.of(item.name for item in ranges)
+        self.starts = b"".join(starts)
+        self.start_offsets = _offsets(map(len, starts))
+        following: list[bytes | None] = [*starts[1:], None]
+        self.ends = {
+            number: item.end for number, item in enumerate(ranges) if item.end != following[number]
+        }
+        self.sources = {
+            number: item.source for number, item in enumerate(ranges) if item.source is not None
+        }
+
+    @property
+    def byte_count(self) -> int:
+        """The bytes that starts take."""
+        return len(self.starts) + self.start_offsets.nbytes
+
+    @property
+    def fingerprint(self) -> int:
+        """A checksum of all of it, 32 bits."""
+        crc = zlib.crc32(self.names.text.encode(), len(self.names))
+        for data in (
+            self.names.offsets.astype("<i8", copy=False).data,
+            self.starts,
+            self.start_offsets.astype("<i8", copy=False).data,
+            repr((self.ends, self.sources)).encode(),
+        ):
+            crc = zlib.crc32(data, crc)
+        return crc
+
+    def unpacked(self) -> list[KeyRange]:
+        """Return the ranges."""
+        bounds = self.start_offsets.tolist()
+        starts = [self.starts[a:b] for a, b in pairwise(bounds)]
+        following: list[bytes | None] = [*starts[1:], None]
+        return [
+            KeyRange(
+                self.names[number], start, self.ends.get(number, end), self.sources.get(number)
+            )
+            for number, (start, end) in enumerate(zip(starts, following, strict=True))
+        ]
+
+
 class Segments:
     """Ranges cut at each of their starts and ends, so that no two pieces share a key.
 
@@ -294,7 +357,7 @@ class RangeKeys:
         RangeError: two have one name, or two overlap.
     """
 
-    __slots__ = ("_numbers", "_packed_names", "_segments", "ranges")
+    __slots__ = ("_fingerprint", "_numbers", "_packed", "_segments", "ranges")
 
     label: Final = "range"
 
@@ -304,7 +367,8 @@ class RangeKeys:
             raise MapError("found no ranges, expected at least one")
         self.ranges: tuple[KeyRange, ...] = ordered
         self._segments: Segments | None = None
-        self._packed_names: PackedNames | None = None
+        self._packed: PackedRanges | None = None
+        self._fingerprint: int | None = None
         self._numbers = {item.name: i for i, item in enumerate(ordered)}
         if len(self._numbers) != len(ordered):
             twice = next(
@@ -389,11 +453,18 @@ class RangeKeys:
         return self._segments
 
     @property
-    def packed_names(self) -> PackedNames:
-        """The names of all partitions, in order; made when first asked for."""
-        if self._packed_names is None:
-            self._packed_names = PackedNames.of(self.names())
-        return self._packed_names
+    def packed(self) -> PackedRanges:
+        """The ranges without an object for each; made when first asked for."""
+        if self._packed is None:
+            self._packed = PackedRanges(self.ranges)
+        return self._packed
+
+    @property
+    def fingerprint(self) -> int:
+        """A checksum of the ranges, 32 bits; made when first asked for."""
+        if self._fingerprint is None:
+            self._fingerprint = self.packed.fingerprint
+        return self._fingerprint
 
     def covering(self, key: Key) -> tuple[int, ...]:
         """Return the numbers of all ranges that hold `key`: a source before those split from it."""

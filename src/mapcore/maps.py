@@ -12,6 +12,7 @@ A map never changes. Its arrays are read-only.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -85,6 +86,7 @@ class PartitionMap:
     __slots__ = (
         "_codes",
         "_dense",
+        "_fingerprint",
         "_nodes",
         "_offsets",
         "extra",
@@ -106,6 +108,7 @@ class PartitionMap:
     weights: NDArray[np.float64] | None
     extra: Mapping[int, Mapping[str, Any]]
     _dense: NDArray[np.uint8] | None
+    _fingerprint: int | None
     _offsets: NDArray[np.int64] | None
     _nodes: NDArray[np.int32] | None
     _codes: NDArray[np.uint8] | None
@@ -134,6 +137,7 @@ class PartitionMap:
         self.sizes = one_each("sizes", sizes, np.int64, len(keys))
         self.weights = one_each("weights", weights, np.float64, len(keys))
         self.extra = extra or {}
+        self._fingerprint = None
         self._dense = frozen(dense)
         self._offsets, self._nodes, self._codes = (
             (None, None, None) if index is None else tuple(map(frozen, index))
@@ -349,6 +353,30 @@ class PartitionMap:
             self._dense = frozen(dense)
         assert self._dense is not None
         return self._dense
+
+    @property
+    def fingerprint(self) -> int:
+        """A checksum of nodes, keys, sources and copies in their order, 32 bits.
+
+        It says whether two processes mean the same map by one version. Version, sizes, weights and
+        unknown fields do not count. Made when first asked for, in time linear in the copies.
+        """
+        if self._fingerprint is None:
+            facts = (
+                self.nodes.fingerprint,
+                self.keys.label,
+                self.keys.fingerprint,
+                sorted(self.sources.items()),
+            )
+            checksum = zlib.crc32(repr(facts).encode())
+            for array in (
+                self.offsets.astype("<i8", copy=False),
+                self.copy_nodes.astype("<i4", copy=False),
+                self.copy_codes,
+            ):
+                checksum = zlib.crc32(array.data, checksum)
+            self._fingerprint = checksum
+        return self._fingerprint
 
     @property
     def is_dense(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,15 +23,16 @@ class NodeIndex(Sequence[str]):
         MapError: a name stands twice, or is empty.
     """
 
-    __slots__ = ("_numbered", "_shorter", "names")
+    __slots__ = ("_fingerprint", "_numbered", "_shorter", "names")
 
     names: tuple[str, ...]
     _numbered: dict[str, int] | None
     _shorter: NodeIndex | None
+    _fingerprint: int | None
 
     def __init__(self, names: Iterable[str]) -> None:
         self.names = tuple(names)
-        self._shorter = None
+        self._shorter = self._fingerprint = None
         self._numbered = {name: number for number, name in enumerate(self.names)}
         if len(self._numbered) != len(self.names):
             twice = next(
@@ -53,7 +55,7 @@ class NodeIndex(Sequence[str]):
         if not self.numbers.keys().isdisjoint(longer.numbers):
             return NodeIndex(self.names + longer.names)
         longer.names = self.names + longer.names
-        longer._numbered = None
+        longer._numbered = longer._fingerprint = None
         longer._shorter = self
         return longer
 
@@ -77,6 +79,13 @@ class NodeIndex(Sequence[str]):
 
     def __repr__(self) -> str:
         return f"NodeIndex({len(self.names)} nodes)"
+
+    @property
+    def fingerprint(self) -> int:
+        """A checksum of the names and their order, 32 bits; made when first asked for."""
+        if self._fingerprint is None:
+            self._fingerprint = zlib.crc32("\0".join(self.names).encode(), len(self.names))
+        return self._fingerprint
 
     @property
     def numbers(self) -> Mapping[str, int]:

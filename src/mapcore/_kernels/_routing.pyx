@@ -1,4 +1,5 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+# cython: freethreading_compatible=False
 """The tables that a router reads, and the lookups in them.
 
 `Tables` never change: a router swaps one for another, and each lookup works on the one that it took

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, Final, Literal, NoReturn, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, Literal, NoReturn, TypeAlias, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels._routing import RouterCore, Tables
-from mapcore.errors import KeyNotCovered, NoCopy, NoMaster, VersionWindowError
-from mapcore.keys import Key, key_bytes
+from mapcore.errors import KeyNotCovered, MapcoreError, NoCopy, NoMaster, VersionWindowError
+from mapcore.keys import Key, PackedNames, key_bytes
 from mapcore.maps import PartitionMap, Version
 from mapcore.routing.batches import KeyBatch, Keys, as_batch
 from mapcore.routing.choice import Among, By, Chooser, codes_of, mask_of
 from mapcore.routing.groups import Groups
+from mapcore.routing.staleness import Staleness
 from mapcore.routing.tables import Facts, build_tables
+
+if TYPE_CHECKING:
+    from mapcore.history import VersionWindow
+    from mapcore.wire import Buffer, Delta
 
 __all__ = ["Router"]
 
@@ -33,7 +38,8 @@ class Router(RouterCore):
 
     Any number of threads may look up while another updates: each lookup sees one whole map, and
     none ever waits. The map itself is not kept: a router holds the names of nodes and partitions,
-    and 4 bytes a copy (up to 8 a partition more where partitions differ in their copies).
+    the starts of ranges, and 4 bytes a copy (up to 8 a partition more where partitions differ in
+    their copies).
 
     Args:
         source: the map to start with.
@@ -42,9 +48,16 @@ class Router(RouterCore):
         here: where the router stands, likewise.
         random: for choices by chance: gives a number from 0 to one less than its argument;
             `random.randrange` unless given.
+        window: the versions that this process can work with; all unless given.
+
+    Attributes:
+        staleness: how often, and for how long, the router knew that its map was not the newest.
+
+    Raises:
+        VersionWindowError: the version of the map lies outside the window.
     """
 
-    __slots__ = ("_chooser",)
+    __slots__ = ("_chooser", "_window", "staleness")
 
     def __init__(
         self,
@@ -53,8 +66,13 @@ class Router(RouterCore):
         locations: Mapping[str, str] | None = None,
         here: str = "",
         random: Callable[[int], int] | None = None,
+        window: VersionWindow | None = None,
     ) -> None:
         super().__init__()
+        if window is not None:
+            window.check(source.version)
+        self._window = window
+        self.staleness = Staleness(source.version)
         self._chooser = Chooser(locations, here, random)
         self._swap(self.tables, self._build(source))
 
@@ -78,22 +96,65 @@ class Router(RouterCore):
         """The bytes that the tables take, without the names."""
         tables = self.tables
         arrays = (tables.masters, tables.others, tables.other_offsets, tables.rank_partitions)
-        ranges = tables.ranges.byte_count if tables.ranges is not None else 0
-        masterless = self._facts.masterless.byte_count
-        return sum((array.nbytes for array in arrays if array is not None), ranges + masterless)
+        facts = self._facts
+        kept = facts.keys.byte_count + facts.masterless.byte_count
+        return sum((array.nbytes for array in arrays if array is not None), kept)
 
-    def update(self, source: PartitionMap) -> bool:
+    def update(self, source: PartitionMap | Delta | Buffer, now: float | None = None) -> bool:
         """Go over to a newer map.
 
-        Lookups that are under way end on the old one. The same map again changes nothing.
+        Lookups that are under way end on the old one. The same map or delta again changes nothing.
+        A delta is applied to a copy of the tables, at the speed of memory; its contents are taken
+        as right once its base is that of the map in use. Where it changes ranges, these are laid
+        out anew.
+
+        Args:
+            source: a map, a delta, or a message of `mapcore.wire`: snapshot or delta.
+            now: the time, for `staleness`.
 
         Returns:
             Whether anything changed.
 
         Raises:
             VersionWindowError: the map is older than the one in use, or of the same version with
-                other contents. Nothing changes.
+                other contents; or its version lies outside the window; or the delta was taken from
+                another map than the one in use. Nothing changes.
+            WireError: the bytes are no message, or a damaged one. Nothing changes.
         """
+        try:
+            if not isinstance(source, PartitionMap):
+                source = _decoded(source)
+            if self._window is not None:
+                self._window.check(source.version)
+            is_changed = (
+                self._replace(source) if isinstance(source, PartitionMap) else self._follow(source)
+            )
+        except MapcoreError:
+            self.staleness.refused()
+            raise
+        self.staleness.reached(source.version, now, is_changed)
+        return is_changed
+
+    def _follow(self, change: Delta) -> bool:
+        """Go over to what a delta leads to."""
+        from mapcore.routing.patches import patched
+
+        while True:
+            before = self.tables
+            facts: Facts = before.facts
+            if (change.version, change.fingerprint) == (facts.version, facts.fingerprint):
+                return False
+            change.check_base(facts.version, facts.fingerprint)
+            if change.version <= facts.version:
+                raise VersionWindowError(
+                    f"found a delta to version {change.version}, expected one above "
+                    f"{facts.version}, the version in use"
+                )
+            if self._swap(before, patched(before, change, self._chooser)):
+                return True
+
+    def _replace(self, source: PartitionMap) -> bool:
+        """Go over to a map."""
         while True:
             before = self.tables
             version = before.facts.version
@@ -175,9 +236,7 @@ class Router(RouterCore):
         known = ", ".join(tables.names[number] for number in row[0].tolist() if number >= 0)
         asked = f"{known or 'none'} online, {among} asked for"
         avoided = ", ".join(sorted(avoid))
-        raise NoCopy(
-            _partition_name(facts, partition), asked + (f", avoiding {avoided}" if avoid else "")
-        )
+        raise NoCopy(facts.keys.name(partition), asked + (f", avoiding {avoided}" if avoid else ""))
 
     def partition_name(self, key: Key) -> str:
         """Return the name of the partition that the key belongs to.
@@ -189,7 +248,8 @@ class Router(RouterCore):
         out = np.empty(1, np.int32)
         if tables.find_list([key], out, False) == 0:
             self._raise_not_covered(key)
-        return _partition_name(tables.facts, int(out[0]))
+        facts: Facts = tables.facts
+        return facts.keys.name(int(out[0]))
 
     def partitions(
         self, keys: Keys, out: NDArray[np.int32] | None = None, *, missing: Missing = "raise"
@@ -341,21 +401,28 @@ class Router(RouterCore):
     def _raise_no_master(self, tables: Tables, partition: int) -> NoReturn:
         facts: Facts = tables.facts
         raise NoMaster(
-            _partition_name(facts, partition), facts.masterless.describe(partition, tables.names)
+            facts.keys.name(partition), facts.masterless.describe(partition, tables.names)
         )
 
 
-def _partition_name(facts: Facts, partition: int) -> str:
-    if facts.partition_names is None:
-        return str(partition)
-    return facts.partition_names[partition]
+def _decoded(source: Delta | Buffer) -> PartitionMap | Delta:
+    """Return the map or delta of a message."""
+    from mapcore import wire
+
+    if isinstance(source, wire.Delta):
+        return source
+    if isinstance(source, bytes | bytearray | memoryview):
+        return wire.load(source)
+    raise TypeError(
+        f"source: found {type(source).__name__}, expected a PartitionMap, a Delta or bytes"
+    )
 
 
 def _say_the_same(one: Tables, other: Tables) -> bool:
     """Whether two tables give the same answer for every key."""
     return (
         one.names == other.names
-        and one.facts.partition_names == other.facts.partition_names
+        and _names_of(one) == _names_of(other)
         and np.array_equal(one.masters, other.masters)
         and np.array_equal(one.others, other.others)
         and one.other_count == other.other_count
@@ -364,6 +431,11 @@ def _say_the_same(one: Tables, other: Tables) -> bool:
         and (one.ranges is None) == (other.ranges is None)
         and (one.ranges is None or other.ranges is None or one.ranges.has_same_starts(other.ranges))
     )
+
+
+def _names_of(tables: Tables) -> PackedNames | None:
+    facts: Facts = tables.facts
+    return None if facts.keys.ranges is None else facts.keys.ranges.names
 
 
 def _equal(one: NDArray[np.int32] | None, other: NDArray[np.int32] | None) -> bool:

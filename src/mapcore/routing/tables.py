@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels import _layout, _routing
+from mapcore._kernels._ranges import RangeIndex
 from mapcore.errors import MapError
-from mapcore.keys import HashKeys, PackedNames, RangeKeys
+from mapcore.keys import HashKeys, KeyFunction, PackedRanges
 from mapcore.maps import PartitionMap, Version
 from mapcore.states import Placement, describe_code, is_valid_code, placement_of, running_of
 
-__all__ = ["Facts", "Masterless", "build_tables"]
+__all__ = ["ROLES", "Facts", "KeyFacts", "Masterless", "build_tables", "key_facts"]
 
 _OFF: Final = 255
 _ORDER: Final = (
@@ -38,7 +41,7 @@ def _roles() -> NDArray[np.uint8]:
     return roles
 
 
-_ROLES: Final = _roles()
+ROLES: Final = _roles()
 
 
 class Masterless(NamedTuple):
@@ -86,18 +89,74 @@ class Masterless(NamedTuple):
         )
 
 
+class KeyFacts(NamedTuple):
+    """What a router keeps of its key function.
+
+    Attributes:
+        ranges: the ranges, packed; None for hash keys.
+        search: where to look for a key's segment; None for hash keys.
+        partitions: int32, by segment: the range that covers it, -1 in a gap.
+        nested: by segment, where several ranges cover it: their numbers, outermost first.
+    """
+
+    ranges: PackedRanges | None = None
+    search: RangeIndex | None = None
+    partitions: NDArray[np.int32] | None = None
+    nested: Mapping[int, tuple[int, ...]] = MappingProxyType({})
+
+    def name(self, partition: int) -> str:
+        """Return the name of a partition."""
+        return str(partition) if self.ranges is None else self.ranges.names[partition]
+
+    @property
+    def byte_count(self) -> int:
+        """The bytes that starts and search structure take."""
+        if self.ranges is None or self.search is None:
+            return 0
+        return self.ranges.byte_count + self.search.byte_count
+
+    def rank_partitions(self, masters: NDArray[np.int32]) -> NDArray[np.int32] | None:
+        """By rank of a key among the starts of segments: the partition that answers for it, or -1.
+
+        None where that is the rank less one.
+
+        Where a range is being split, the source answers as long as it has a master that is online:
+        the ranges that come from it are still being filled. After that the range answers that comes
+        from it most directly and has a master; if none has, the source is the one without.
+        """
+        if self.partitions is None:
+            return None
+        partitions = np.concatenate([np.full(1, -1, np.int32), self.partitions])
+        for segment, covering in self.nested.items():
+            partitions[segment + 1] = next(
+                (partition for partition in covering if masters[partition] >= 0), covering[0]
+            )
+        is_rank_less_one = np.array_equal(partitions, np.arange(-1, len(partitions) - 1))
+        return None if is_rank_less_one else partitions
+
+
+def key_facts(keys: KeyFunction) -> KeyFacts:
+    """Return what a router keeps of a key function."""
+    if isinstance(keys, HashKeys):
+        return KeyFacts()
+    segments = keys.segments
+    return KeyFacts(keys.packed, segments.index, segments.partitions, segments.nested)
+
+
 class Facts(NamedTuple):
     """What a router keeps beside its arrays.
 
     Attributes:
         version: of the map.
-        partition_names: the names of ranges, or None for hash keys, where the number is the name.
+        fingerprint: of the map, which a delta names as its base.
+        keys: of the key function.
         masterless: what is known of partitions without a master.
         distances: how far each node stands from the router, one byte a node.
     """
 
     version: Version
-    partition_names: PackedNames | None
+    fingerprint: int
+    keys: KeyFacts
     masterless: Masterless
     distances: bytes
 
@@ -121,45 +180,26 @@ def build_tables(source: PartitionMap, distances: bytes) -> _routing.Tables:
     index = source.offsets, source.copy_nodes, source.copy_codes
     offsets: NDArray[np.int32] | None = np.empty(source.partition_count + 1, np.int32)
     assert offsets is not None
-    least, most = _layout.count_others(index[0], index[2], _ROLES, offsets)
+    least, most = _layout.count_others(index[0], index[2], ROLES, offsets)
     masters = np.empty(source.partition_count, np.int32)
     others = np.empty(int(offsets[-1]), np.int32)
-    _layout.fill_tables(*index, _ROLES, masters, others)
+    _layout.fill_tables(*index, ROLES, offsets, masters, others)
     if least == most:
         offsets = None
-    keys = source.keys
-    ranges = None if isinstance(keys, HashKeys) else keys.segments.index
+    keys = key_facts(source.keys)
     return _routing.Tables(
         source.nodes.names,
         masters,
         others,
         offsets,
         most,
-        ranges,
-        None if isinstance(keys, HashKeys) else _rank_partitions(keys, masters),
+        keys.search,
+        keys.rank_partitions(masters),
         Facts(
             source.version,
-            None if isinstance(keys, HashKeys) else keys.packed_names,
+            source.fingerprint,
+            keys,
             Masterless.of(source, masters),
             distances,
         ),
     )
-
-
-def _rank_partitions(keys: RangeKeys, masters: NDArray[np.int32]) -> NDArray[np.int32] | None:
-    """By rank of a key among the starts of segments: the partition that answers for it, or -1.
-
-    None where that is the rank less one.
-
-    Where a range is being split, the source answers as long as it has a master that is online: the
-    ranges that come from it are still being filled. After that the range answers that comes from
-    it most directly and has a master; if none has, the source is the one without.
-    """
-    segments = keys.segments
-    partitions = np.concatenate([np.full(1, -1, np.int32), segments.partitions])
-    for segment, covering in segments.nested.items():
-        partitions[segment + 1] = next(
-            (partition for partition in covering if masters[partition] >= 0), covering[0]
-        )
-    is_rank_less_one = np.array_equal(partitions, np.arange(-1, len(partitions) - 1))
-    return None if is_rank_less_one else partitions
