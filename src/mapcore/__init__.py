@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from mapcore.errors import DocumentError as DocumentError
     from mapcore.errors import KeyNotCovered as KeyNotCovered
     from mapcore.errors import MapcoreError as MapcoreError
+    from mapcore.errors import Misdirected as Misdirected
     from mapcore.errors import NoCopy as NoCopy
     from mapcore.errors import NoMaster as NoMaster
     from mapcore.errors import WireError as WireError
@@ -84,6 +85,7 @@ _HOMES = {
     "History": "history",
     "MapDiff": "differences",
     "MapcoreError": "errors",
+    "Misdirected": "errors",
     "NoCopy": "errors",
     "NoMaster": "errors",
     "Node": "cluster",

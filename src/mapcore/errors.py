@@ -13,6 +13,7 @@ __all__ = [
     "MapError",
     "MapcoreError",
     "MemoryBudgetError",
+    "Misdirected",
     "NoCopy",
     "NoMaster",
     "PlanError",
@@ -151,6 +152,28 @@ class NoMaster(NoCopy):
 
 class VersionWindowError(MapcoreError, ValueError):
     """A map or document whose version lies outside the window that this process works with."""
+
+
+class Misdirected(MapcoreError, LookupError):  # noqa: N818 - the condition is the name
+    """A request that came to a node which does not serve its key, and that twice.
+
+    Attributes:
+        node: the second node.
+        version: of the map that led there.
+        node_version: of that node's own map.
+    """
+
+    def __init__(self, node: str, version: str, node_version: str) -> None:
+        self.node = node
+        self.version = version
+        self.node_version = node_version
+        super().__init__(node, version, node_version)
+
+    def __str__(self) -> str:
+        return (
+            f"node {self.node} does not serve the key that the map of version {self.version} sends "
+            f"to it; its own map is of version {self.node_version}"
+        )
 
 
 class StepRefused(MapcoreError):  # noqa: N818 - the condition is the name

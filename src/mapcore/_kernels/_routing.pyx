@@ -454,6 +454,22 @@ cdef class RouterCore:
             return partition, nodes[i]
         return partition, best
 
+    def _serves(self, str node, key, int among):
+        """As `Router.serves`."""
+        cdef Tables tables = self._tables
+        cdef Py_ssize_t i, partition = find(tables, key)
+        cdef int32_t candidate
+        if partition < 0:
+            return False
+        for i in range(tables.candidate_count(partition)):
+            candidate = tables.candidate(partition, i)
+            if (
+                is_asked_for(candidate, among)
+                and <object>PyTuple_GET_ITEM(tables.names, candidate & NODE_MASK) == node
+            ):
+                return True
+        return False
+
     def copies(self, key):
         """Return the names of the nodes that hold a copy of the key and are online, masters first.
 

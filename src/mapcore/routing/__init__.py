@@ -11,7 +11,10 @@ works on the tables that it found at its start, so that it sees one map, and no 
     router.nodes(keys)           # int32 node numbers of many keys
     for name, positions in router.group(keys):
         ...                      # one request a node
-    router.update(newer_map)
+    router.update(newer_map)     # or a delta to it (`patches`)
+
+`exchange` is what a node answers to a request that came to it by an older map, and what a client
+makes of that. It is imported by name, so that a router alone loads no wire format.
 """
 
 from mapcore.routing.batches import PackedKeys

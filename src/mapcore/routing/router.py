@@ -238,6 +238,20 @@ class Router(RouterCore):
         avoided = ", ".join(sorted(avoid))
         raise NoCopy(facts.keys.name(partition), asked + (f", avoiding {avoided}" if avoid else ""))
 
+    def serves(self, node: str, key: Key, *, among: Among = "masters") -> bool:
+        """Whether a node, by name, is one of those that serve the key.
+
+        Args:
+            node: its name; one that is not in the map serves nothing.
+            key: the key; one that no partition covers is served by none.
+            among: as for `pick`.
+
+        Raises:
+            ValueError: there is no such choice.
+        """
+        among_code, _ = codes_of(among, "order")
+        return self._serves(node, key, among_code)
+
     def partition_name(self, key: Key) -> str:
         """Return the name of the partition that the key belongs to.
 
