@@ -61,7 +61,8 @@ cdef extern from "placement/engine.hpp" namespace "mapcore::placement" nogil:
         const UniformProblem &problem, cbool (*ask)(void *) noexcept nogil, void *argument
     ) except +
     int64_t c_order_rows "mapcore::placement::order_rows"(
-        int64_t rows, int32_t width, int32_t current_width, const int32_t *current, int32_t *chosen
+        int64_t rows, int32_t width, int32_t current_width, const int32_t *current,
+        int32_t *chosen, int64_t *loads
     ) except +
 
 
@@ -182,17 +183,22 @@ def place_priced(
     return outcome
 
 
-def order_rows(const int32_t[:, ::1] current, int32_t[:, ::1] chosen):
-    """Put kept copies first, in the order of `current`, then new ones; return how many are new."""
+def order_rows(
+    const int32_t[:, ::1] current, int32_t[:, ::1] chosen, int64_t[::1] loads
+):
+    """Put kept copies first, in the order of `current`, then new ones; return how many are new.
+
+    Each node's copies are added to `loads`.
+    """
     cdef const int32_t *first = NULL
     cdef int64_t fresh
-    if chosen.shape[0] == 0 or chosen.shape[1] == 0:
+    if chosen.shape[0] == 0 or chosen.shape[1] == 0 or loads.shape[0] == 0:
         return 0
     if current.shape[1]:
         first = &current[0, 0]
     with nogil:
         fresh = c_order_rows(
             chosen.shape[0], <int32_t>chosen.shape[1], <int32_t>current.shape[1], first,
-            &chosen[0, 0],
+            &chosen[0, 0], &loads[0],
         )
     return fresh

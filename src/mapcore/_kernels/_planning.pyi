@@ -20,6 +20,7 @@ def fill_target(
     nodes: NDArray[np.int32],
     codes: NDArray[np.uint8],
 ) -> int: ...
+def count_loads(nodes: NDArray[np.int32], loads: NDArray[np.int64]) -> None: ...
 def carry_pauses(
     offsets: NDArray[np.int64],
     nodes: NDArray[np.int32],

@@ -98,22 +98,34 @@ def fill_target(
 
     `nodes` and `codes` have room for every cell of `placed`. Returns the number of copies.
     """
-    cdef Py_ssize_t partition, column, width = placed.shape[1]
-    cdef int64_t count = 0
-    cdef uint8_t pass_
+    cdef Py_ssize_t partition, column, held, width = placed.shape[1]
+    cdef int64_t place, lead, follow = 0
+    cdef int64_t step
     offsets[0] = 0
     with nogil:
         for partition in range(placed.shape[0]):
-            for pass_ in range(2):
-                for column in range(width):
-                    if placed[partition, column] < 0:
-                        break
-                    if is_master[partition, column] != pass_:
-                        nodes[count] = placed[partition, column]
-                        codes[count] = slave_code if pass_ else master_code
-                        count += 1
-            offsets[partition + 1] = count
-    return count
+            lead = follow  # masters from here on, then the others
+            held = 0
+            while held < width and placed[partition, held] >= 0:
+                follow += is_master[partition, held]
+                held += 1
+            for column in range(held):
+                step = is_master[partition, column]
+                place = lead if step else follow
+                lead += step
+                follow += 1 - step
+                nodes[place] = placed[partition, column]
+                codes[place] = master_code if step else slave_code
+            offsets[partition + 1] = follow
+    return follow
+
+
+def count_loads(const int32_t[::1] nodes, int64_t[::1] loads):
+    """Add each node's copies to its load."""
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(nodes.shape[0]):
+            loads[nodes[i]] += 1
 
 
 def carry_pauses(

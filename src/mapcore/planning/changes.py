@@ -23,13 +23,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
-from math import isfinite
+from sys import float_info
 from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from mapcore._kernels import _planning
 from mapcore.cluster import SOLE_MAP, Cluster, ClusterMap, Health, Mode, Node
 from mapcore.errors import PlanError
 from mapcore.maps import NodeIndex
@@ -45,6 +46,7 @@ from mapcore.planning.nodes import (
 
 __all__ = ["ChangedCluster", "Changes", "apply_changes"]
 
+_NUMBERS: Final = (int, float)
 _MODE_AFTER: Final = {
     "remove": LEAVING,
     "swap": LEAVING,
@@ -307,6 +309,8 @@ def _all_added(cluster: Cluster, changes: Changes) -> dict[str, Node]:
                 f"add: found node {name!r}, which is in the cluster already in mode "
                 f"{cluster.node(name).mode.value}, expected a new name; activate brings one back"
             )
+    if not changes.swap:
+        return added
     asked = {name: kind for kind, names in changes.named.items() for name in names}
     taken: set[str] = set()
     for old, new in changes.swap.items():
@@ -336,7 +340,8 @@ def _hold_nothing(cluster: Cluster, planned: str, numbers: NDArray[np.int64]) ->
             if each.nodes != cluster.node_index:
                 names = (cluster.node_index.names[number] for number in numbers.tolist())
                 at = np.array([each.nodes.numbers.get(name, -1) for name in names], np.int64)
-            loads = np.append(np.bincount(each.copy_nodes, minlength=each.node_count), 0)
+            loads = np.zeros(each.node_count + 1, np.int64)
+            _planning.count_loads(each.copy_nodes, loads)
             free &= loads[at] == 0
     return free
 
@@ -363,7 +368,8 @@ def _check_is_free(cluster: Cluster, old: str, new: str) -> None:
 
 def _check_named_once(named: Mapping[str, Sequence[str]]) -> None:
     """Check that no node is asked two things; one that fails may be swapped at once."""
-    if len(set().union(*named.values())) == sum(map(len, named.values())):
+    given = [names for names in named.values() if names]
+    if len(given) < 2 or len(set().union(*given)) == sum(map(len, given)):
         return
     swapped = named.get("swap", ())
     seen: dict[str, str] = {}
@@ -382,14 +388,15 @@ def _added_nodes(add: Any) -> dict[str, Node]:
         raise PlanError(
             f"add: found {add!r}, expected names of nodes, or a mapping from name to location"
         )
-    pairs = add.items() if isinstance(add, Mapping) else ((item, item) for item in add)
+    with_locations = isinstance(add, Mapping)
+    pairs = add.items() if with_locations else ((item, item) for item in add)
     nodes: dict[str, Node] = {}
     for key, value in pairs:
         name = key.name if isinstance(key, Node) else key
-        if isinstance(value, Node):
+        if isinstance(value, str):
+            node = Node(name=name, location=value if with_locations else "")
+        elif isinstance(value, Node):
             node = value
-        elif isinstance(value, str):
-            node = Node(name=name, location=value if isinstance(add, Mapping) else "")
         else:
             raise PlanError(f"add[{name!r}]: found {value!r}, expected a location or a Node")
         if not isinstance(name, str) or not name or node.name != name:
@@ -406,10 +413,9 @@ def _added_nodes(add: Any) -> dict[str, Node]:
 
 def _is_weight(weight: object) -> bool:
     return (
-        isinstance(weight, int | float)
+        isinstance(weight, _NUMBERS)
         and not isinstance(weight, bool)
-        and isfinite(weight)
-        and weight >= 0
+        and 0 <= weight <= float_info.max
     )
 
 

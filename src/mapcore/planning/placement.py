@@ -249,7 +249,8 @@ def _place_uniform(
         prices.move,
         interrupt,
     )
-    chosen[:, :copies] = placed
+    if placed is not chosen:
+        chosen[:, :copies] = placed
     return outcome
 
 
@@ -317,11 +318,8 @@ def copy_limits(problem: PlacementProblem) -> NDArray[np.int64]:
 
 
 def _measured(problem: PlacementProblem, chosen: NDArray[np.int32], prices: _Prices) -> Placement:
-    moves = _placement.order_rows(np.ascontiguousarray(problem.current), chosen)
-    held = chosen.reshape(-1)
-    if held.min(initial=0) < 0:
-        held = held[held >= 0]
-    load = np.bincount(held, minlength=len(problem.eligible))
+    load = np.zeros(len(problem.eligible), np.int64)
+    moves = _placement.order_rows(np.ascontiguousarray(problem.current), chosen, load)
     imbalance = _imbalance(load, problem.lower, problem.upper, problem.eligible)
     in_sum = 0
     if problem.sum_lower is not None and problem.sum_upper is not None:
@@ -334,7 +332,7 @@ def _measured(problem: PlacementProblem, chosen: NDArray[np.int32], prices: _Pri
         imbalance,
         in_sum,
         excess,
-        int(problem.copy_counts.sum(dtype=np.int64)) - len(held),
+        int(problem.copy_counts.sum(dtype=np.int64)) - int(load.sum()),
         certificate,
     )
 
@@ -345,9 +343,8 @@ def _imbalance(
     upper: NDArray[np.int64],
     among: NDArray[np.bool_],
 ) -> int:
-    outside = np.maximum(lower[among] - load[among], 0)
-    outside += np.maximum(load[among] - upper[among], 0)
-    return int((outside * outside).sum())
+    outside = load - np.clip(load, lower, upper)
+    return int(np.square(outside).sum(where=among))
 
 
 def spread_excess(problem: PlacementProblem, chosen: NDArray[np.int32]) -> tuple[int, ...]:

@@ -243,7 +243,7 @@ class _Scale:
             part = (rest + (1 << bits >> 1)) >> bits
             rest = rest - (part << bits)
             parts.append(part)
-        return np.stack([*parts, rest], axis=1)
+        return np.stack([*parts, rest]).T
 
 
 def _farthest(lower: NDArray[np.int64], upper: NDArray[np.int64], most: NDArray[np.int64]) -> int:

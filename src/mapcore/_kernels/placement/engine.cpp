@@ -9,13 +9,15 @@
 namespace mapcore::placement {
 
 int64_t order_rows(int64_t rows, int32_t width, int32_t current_width, const Node* current,
-                   Node* chosen) {
+                   Node* chosen, int64_t* loads) {
   int64_t fresh = 0;
   std::vector<Node> row(width);
   for (int64_t p = 0; p < rows; ++p, chosen += width, current += current_width) {
-    bool same = true;
-    for (int32_t i = 0; i < width; ++i)
-      same = same && i < current_width && chosen[i] == current[i] && chosen[i] >= 0;
+    bool same = width <= current_width;
+    for (int32_t i = 0; i < width; ++i) {
+      if (chosen[i] >= 0) ++loads[chosen[i]];
+      same = same && chosen[i] == current[i] && chosen[i] >= 0;
+    }
     if (same) continue;
     std::copy(chosen, chosen + width, row.begin());
     int32_t filled = 0;

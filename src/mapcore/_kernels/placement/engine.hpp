@@ -59,9 +59,9 @@ Outcome place_priced(const PricedProblem& problem, Ask ask, void* argument);
 
 Outcome place_uniform(const UniformProblem& problem, Ask ask, void* argument);
 
-// Put kept copies first, in the order in which they stand now, then new ones; -1 at the end.
-// Returns the number of new ones.
+// Put kept copies first, in the order in which they stand now, then new ones; -1 at the end. Adds
+// each node's copies to its load. Returns the number of new ones.
 int64_t order_rows(int64_t rows, int32_t width, int32_t current_width, const int32_t* current,
-                   int32_t* chosen);
+                   int32_t* chosen, int64_t* loads);
 
 }  // namespace mapcore::placement

@@ -40,6 +40,7 @@ class Pools {
     room_.assign(count, 0);
     order_.resize(count);
     place_.resize(count);
+    keys_.resize(count);
     for (Vertex v = count - 1; v >= 0; --v) {
       for (int32_t i = tree.first_node(v); tree.level[v] == tree.depth && i < tree.last_node(v);
            ++i) {
@@ -63,7 +64,10 @@ class Pools {
                        order_.begin() + tree.child_begin[v + 1],
                        [&](Vertex a, Vertex b) { return key(a) > key(b); });
     }
-    for (Vertex i = 0; i < count; ++i) place_[order_[i]] = i;
+    for (Vertex i = 0; i < count; ++i) {
+      place_[order_[i]] = i;
+      keys_[i] = key(order_[i]);
+    }
   }
 
   // Break ties at random and reshuffle a shelf at each lap from now on: a map that is filled in
@@ -77,35 +81,27 @@ class Pools {
     }
   }
 
-  // The node below v for one more copy: go to the child that is shortest of copies, or else has
-  // the most room, among those that `enters` allows; there, the next node that `takes` allows.
-  // -1 if there is none; with needed_only, none that is not short.
+  // Find the node below v for one more copy, and count that: go to the child that is shortest of
+  // copies, or else has the most room, among those that `enters` allows; there, to the next node
+  // that `takes` allows. -1 if there is none; with needed_only, none that is not short.
   template <class Enters, class Takes>
-  Node best(Vertex v, bool needed_only, Enters&& enters, Takes&& takes) {
-    if (tree_.level[v] == tree_.depth) return pick(v, needed_only, takes);
-    for (Vertex i = tree_.child_begin[v]; i < tree_.child_begin[v + 1]; ++i) {
-      const Vertex u = order_[i];
-      if ((needed_only ? need_[u] : key(u)) == 0) return -1;
-      if (!enters(u)) continue;
-      const Node n = best(u, needed_only, enters, takes);
-      if (n >= 0) return n;
-    }
-    return -1;
+  Node take(Vertex v, bool needed_only, Enters&& enters, Takes&& takes) {
+    const Node n = take_below(v, needed_only, enters, takes);
+    if (n < 0) return -1;
+    ++load_[n];
+    lower_above(v, was_short_);
+    return n;
   }
 
   bool used_room = false;  // some copy went to a node that was not short
 
-  // Count a copy more on n. True if it stood at its most already.
+  // Count a copy more on a node that was found elsewhere. True if it stood at its most already.
   bool gain(Node n) {
-    const bool needed = load_[n] < least_[n], full = load_[n] >= most_[n];
+    const bool is_short = load_[n] < least_[n], full = load_[n] >= most_[n];
     ++load_[n];
-    used_room = used_room || !needed;
-    if (full) return true;
-    for (Vertex v = tree_.home[n]; v >= 0; v = tree_.parent[v]) {
-      --(needed ? need_[v] : room_[v]);
-      if (v > 0) sink(v);
-    }
-    return false;
+    used_room = used_room || !is_short;
+    if (!full) lower_above(tree_.home[n], is_short);
+    return full;
   }
 
  private:
@@ -116,26 +112,61 @@ class Pools {
 
   int64_t key(Vertex v) const { return need_[v] > 0 ? (int64_t{1} << 40) + need_[v] : room_[v]; }
 
-  // The key of v has fallen: put it behind those that are now before it.
-  void sink(Vertex v) {
-    const int64_t mine = key(v);
-    const Vertex end = tree_.child_begin[tree_.parent[v] + 1];
-    Vertex i = place_[v];
-    if (i + 1 == end || key(order_[i + 1]) <= mine) return;
-    if (key(order_[i + 1]) == mine + 1) {  // the common case: one swap with the last of its equals
-      Vertex low = i + 1, high = end;
-      while (low < high) {
-        const Vertex middle = low + (high - low) / 2;
-        if (key(order_[middle]) > mine)
-          low = middle + 1;
-        else
-          high = middle;
-      }
-      swap_places(i, low - 1);
-      if (mixing_) swap_places(i, i + static_cast<Vertex>(shuffle_.below(low - 1 - i)));
+  template <class Enters, class Takes>
+  Node take_below(Vertex v, bool needed_only, Enters& enters, Takes& takes) {
+    if (tree_.level[v] == tree_.depth) return pick(v, needed_only, takes);
+    const Vertex begin = tree_.child_begin[v], end = tree_.child_begin[v + 1];
+    for (Vertex i = begin; i < end; ++i) {
+      const Vertex u = order_[i];
+      if ((needed_only ? need_[u] : keys_[i]) == 0) return -1;
+      if (!enters(u)) continue;
+      const Node n = take_below(u, needed_only, enters, takes);
+      if (n < 0) continue;
+      --(was_short_ ? need_[u] : room_[u]);
+      sink(i, begin, end);
+      return n;
+    }
+    return -1;
+  }
+
+  // A copy more stands below v, and so below all that is above it.
+  void lower_above(Vertex v, bool is_short) {
+    for (;; v = tree_.parent[v]) {
+      --(is_short ? need_[v] : room_[v]);
+      if (v == 0) return;
+      const Vertex above = tree_.parent[v];
+      sink(place_[v], tree_.child_begin[above], tree_.child_begin[above + 1]);
+    }
+  }
+
+  // The key of the vertex at place i, of children from begin to end, has fallen: put it behind
+  // those that are now before it.
+  void sink(Vertex i, Vertex begin, Vertex end) {
+    const int64_t mine = key(order_[i]);
+    if (keys_[i] == mine + 1) {  // the common case: one swap with the last of its equals
+      const Vertex last = first_below(keys_[i], begin, end) - 1;
+      keys_[last] = mine;
+      if (last == i) return;
+      swap_places(i, last);
+      if (mixing_) swap_places(i, i + static_cast<Vertex>(shuffle_.below(last - i)));
       return;
     }
-    for (; i + 1 < end && key(order_[i + 1]) > mine; ++i) swap_places(i, i + 1);
+    for (; i + 1 < end && keys_[i + 1] > mine; ++i) {
+      keys_[i] = keys_[i + 1];
+      swap_places(i, i + 1);
+    }
+    keys_[i] = mine;
+  }
+
+  // Where among the places from begin to end, which are by falling key, keys are less than `key`.
+  Vertex first_below(int64_t key, Vertex begin, Vertex end) const {
+    const int64_t* from = keys_.data() + begin;
+    for (Vertex count = end - begin; count > 0;) {
+      const Vertex half = (count + 1) / 2;
+      from += from[half - 1] >= key ? half : 0;
+      count -= half;
+    }
+    return static_cast<Vertex>(from - keys_.data());
   }
   void swap_places(Vertex i, Vertex j) {
     std::swap(order_[i], order_[j]);
@@ -155,7 +186,10 @@ class Pools {
         continue;
       }
       ++shelf.next_shorted;
-      if (takes(n)) return n;
+      if (takes(n)) {
+        was_short_ = true;
+        return n;
+      }
       ++tried;
     }
     if (needed_only) return -1;
@@ -167,7 +201,11 @@ class Pools {
         continue;
       }
       ++shelf.next_roomy;
-      if (takes(n)) return n;
+      if (takes(n)) {
+        was_short_ = false;
+        used_room = true;
+        return n;
+      }
       ++tried;
     }
     return -1;
@@ -187,8 +225,10 @@ class Pools {
   std::vector<Shelf> shelf_;           // by vertex; empty but for homes
   std::vector<int64_t> need_, room_;   // by vertex
   std::vector<Vertex> order_, place_;  // children of each vertex by falling key, and where each is
+  std::vector<int64_t> keys_;          // by place
   Shuffler shuffle_;
   bool mixing_ = false;
+  bool was_short_ = false;  // whether the node picked last was
 };
 
 }  // namespace mapcore::placement

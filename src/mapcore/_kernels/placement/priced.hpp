@@ -81,7 +81,6 @@ class PricedStart {
         assert(n >= 0);
         r[filled] = n;
         count_.add(n);
-        pools.gain(n);
       }
       count_.clear();
     }
@@ -158,7 +157,10 @@ class PricedStart {
         kept_cost = cost;
       }
     }
-    if (kept >= 0 && kept_cost <= least) return kept;
+    if (kept >= 0 && kept_cost <= least) {
+      pools.gain(kept);
+      return kept;
+    }
     const size_t group = static_cast<size_t>(rows_.classes.group[cls]) * tree_.parent.size();
     auto enters = [&](Vertex u) {
       if (usable_[group + u] == 0) return false;
@@ -169,8 +171,11 @@ class PricedStart {
     auto takes = [&](Node n) {
       return !costs_.is_nowhere(n) && rows_.allowed(cls, n) && !rows_.chose(p, n);
     };
-    const Node n = pools.best(0, false, enters, takes);
-    return n >= 0 ? n : any_node(0, enters, takes);
+    Node n = pools.take(0, false, enters, takes);
+    if (n >= 0) return n;
+    n = any_node(0, enters, takes);
+    pools.gain(n);
+    return n;
   }
 
   template <class Enters, class Takes>

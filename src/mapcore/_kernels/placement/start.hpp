@@ -35,7 +35,7 @@ class Start {
     std::vector<int64_t> odd;
     for (int64_t p = 0; p < rows_.count; ++p) {
       poll_();
-      if (!keep_whole(p)) odd.push_back(p);
+      if (!keep_all(p)) odd.push_back(p);
     }
     // The others: count every candidate first, then let go of those on the fullest nodes.
     std::vector<Node> candidates;
@@ -60,26 +60,32 @@ class Start {
   }
 
  private:
-  bool keep_whole(int64_t p) {
+  // The common case: all copies on usable nodes, in the slots where they stand, are part of a
+  // legal row.
+  bool keep_all(int64_t p) {
     const int32_t k = rows_.width();
     const Node* c = rows_.now(p);
     Node* r = rows_.row(p);
-    if (rows_.current_width < k) return false;
+    int32_t kept = 0;
     for (int32_t i = 0; i < k; ++i) {
-      if (!tree_.usable(c[i])) return false;
+      r[i] = i < rows_.current_width && tree_.usable(c[i]) ? c[i] : -1;
+      kept += r[i] >= 0;
     }
     for (int32_t i = k; i < rows_.current_width; ++i) {
       if (tree_.usable(c[i])) return false;
     }
-    if (!within_caps(c, k) || !within_floors(c, k)) return false;
-    for (int32_t i = 0; i < k; ++i) {
-      r[i] = c[i];
-      ++load_[c[i]];
+    if (kept > 0) {
+      if (!within_caps(r, k)) return false;
+      if (!targets_.floors.empty() && (kept < k || !within_floors(r, k))) return false;
     }
+    for (int32_t i = 0; i < k; ++i) {
+      if (r[i] >= 0) ++load_[r[i]];
+    }
+    if (kept < k) incomplete_.push_back(p);
     return true;
   }
 
-  bool within_caps(const Node* c, int32_t k) {
+  bool within_caps(const Node* r, int32_t k) {
     Vertex few[16];
     Vertex* at = few;
     if (k > 16) {
@@ -87,25 +93,27 @@ class Start {
       at = many_.data();
     }
     for (int32_t i = 0; i < k; ++i) {
-      at[i] = tree_.home[c[i]];
+      at[i] = r[i] < 0 ? -1 : tree_.home[r[i]];
       for (int32_t j = 0; j < i; ++j) {
-        if (c[j] == c[i]) return false;
+        if (r[j] == r[i] && r[i] >= 0) return false;
       }
     }
     for (int32_t level = tree_.depth; level > 0; --level) {
       for (int32_t i = 0; i < k; ++i) {
+        if (at[i] < 0) continue;
         int32_t same = 1;
         for (int32_t j = 0; j < i; ++j) same += at[j] == at[i];
         if (same > targets_.cap[at[i]]) return false;
       }
-      for (int32_t i = 0; level > 1 && i < k; ++i) at[i] = tree_.parent[at[i]];
+      for (int32_t i = 0; level > 1 && i < k; ++i) {
+        if (at[i] >= 0) at[i] = tree_.parent[at[i]];
+      }
     }
     return true;
   }
 
-  bool within_floors(const Node* c, int32_t k) {
-    if (targets_.floors.empty()) return true;
-    for (int32_t i = 0; i < k; ++i) count_.add(c[i]);
+  bool within_floors(const Node* r, int32_t k) {
+    for (int32_t i = 0; i < k; ++i) count_.add(r[i]);
     bool within = true;
     for (Vertex v : targets_.floors) within = within && count_.at[v] >= targets_.floor[v];
     count_.clear();
@@ -203,13 +211,15 @@ class Start {
       if (r[i] >= 0) continue;
       find_owed();
       auto enters = [&](Vertex v) { return may_enter(v, missing); };
-      Node n = pools.best(0, false, enters, [&](Node m) { return !rows_.chose(p, m); });
-      if (n < 0) n = any_node(0, p, enters);
-      assert(n >= 0);
+      Node n = pools.take(0, false, enters, [&](Node m) { return !rows_.chose(p, m); });
+      if (n < 0) {
+        n = any_node(0, p, enters);
+        assert(n >= 0);
+        if (pools.gain(n)) overfilled = true;
+      }
       r[i] = n;
       count_.add(n);
       --missing;
-      if (pools.gain(n)) overfilled = true;
     }
     count_.clear();
   }
@@ -293,7 +303,6 @@ class Direct {
         if (m < 0) continue;
         r[i] = m;
         --load_[x];
-        pools_.gain(m);
         count_.remove(x);
         count_.add(m);
         --left;
@@ -310,7 +319,7 @@ class Direct {
     auto above_x = [&](Vertex v) {
       return tree_.home_begin[v] <= tree_.home[x] && tree_.home[x] < tree_.home_end[v];
     };
-    return pools_.best(
+    return pools_.take(
         top, to_short_nodes, [&](Vertex v) { return count_.at[v] < targets_.cap[v] || above_x(v); },
         [&](Node m) { return !rows_.chose(p, m) && !rows_.holds_now(p, m); });
   }
