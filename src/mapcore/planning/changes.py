@@ -388,13 +388,13 @@ def _added_nodes(add: Any) -> dict[str, Node]:
         raise PlanError(
             f"add: found {add!r}, expected names of nodes, or a mapping from name to location"
         )
-    with_locations = isinstance(add, Mapping)
-    pairs = add.items() if with_locations else ((item, item) for item in add)
+    locations = add if isinstance(add, Mapping) else None
+    pairs = ((item, item) for item in add) if locations is None else locations.items()
     nodes: dict[str, Node] = {}
     for key, value in pairs:
         name = key.name if isinstance(key, Node) else key
         if isinstance(value, str):
-            node = Node(name=name, location=value if with_locations else "")
+            node = Node(name=name, location="" if locations is None else value)
         elif isinstance(value, Node):
             node = value
         else:

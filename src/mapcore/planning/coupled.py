@@ -79,14 +79,15 @@ def place_coupled(
             if not _grade(problem, better) < _grade(problem, best):
                 break
             best = better
-    moves = _placement.order_rows(np.ascontiguousarray(problem.current), best)
+    copies = np.zeros(len(problem.eligible), np.int64)
+    moves = _placement.order_rows(np.ascontiguousarray(problem.current), best, copies)
     outside = problem.measures.outside(problem.measures.loads_of(best))
     return Placement(
         best,
         moves,
         imbalance=sum(distance * distance for distance in outside[outside > 0].tolist()),
         spread_excess=spread_excess(problem, best),
-        missing=int(problem.copy_counts.sum(dtype=np.int64)) - int(np.count_nonzero(best >= 0)),
+        missing=int(problem.copy_counts.sum(dtype=np.int64)) - int(copies.sum()),
         sum_imbalance=0,
         certificate=start.certificate,
     )
