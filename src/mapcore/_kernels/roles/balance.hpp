@@ -28,6 +28,12 @@ public:
     void run() {
         for (std::int32_t n = 0; n < nodes_.size(); n++)
             if (surplus(n) > 0) origins_.push_back(n);
+        if (origins_.size() * FEW < static_cast<std::size_t>(nodes_.size())) {
+            exchanges_.look_at(origins_);
+            exhaust(&Balance::exchange_with_the_opposite);
+            exhaust(&Balance::exchange_directly);
+        }
+        if (!origins_.empty()) exchanges_.look_at_all();
         while (!origins_.empty()) {
             exhaust(&Balance::exchange_with_the_opposite);
             exhaust(&Balance::exchange_directly);
@@ -156,6 +162,7 @@ private:
     }
 
     static constexpr std::int32_t NONE = -1;
+    static constexpr std::size_t FEW = 8;  // one in as many nodes are cheaper to serve by themselves
 
     struct Hop {
         std::uint32_t row;

@@ -21,9 +21,11 @@ template <Direction D>
 class Exchanges {
 public:
     Exchanges(Rows &rows, Nodes &nodes, TightRows &tight, RowIndex &all, Clock &clock)
-        : rows_(rows), nodes_(nodes), tight_(tight), all_(all), clock_(clock) {
-        tight_.index();
-    }
+        : rows_(rows), nodes_(nodes), tight_(tight), all_(all), clock_(clock) {}
+
+    // Makes the tight exchanges of these nodes known, or of all.
+    void look_at(const std::vector<std::int32_t> &nodes) { tight_.index_at(nodes); }
+    void look_at_all() { tight_.index(); }
 
     // How many masters the node has too many, or too few.
     std::int32_t surplus(const Node &node) const {

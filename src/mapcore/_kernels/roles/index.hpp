@@ -22,18 +22,25 @@ struct Span {
 
 class RowIndex {
 public:
-    explicit RowIndex(std::int32_t node_count) : begin_(static_cast<std::size_t>(node_count) + 2) {}
+    explicit RowIndex(std::int32_t node_count) : node_count_(node_count) {}
 
     // number(i) is the i-th of `count` rows, ascending or not.
     template <class Number>
     void build(const Rows &rows, std::size_t count, Number number) {
-        std::fill(begin_.begin(), begin_.end(), 0);
-        each_slot(rows, count, number,
-                  [&](std::uint32_t, std::int32_t n) { begin_[static_cast<std::size_t>(n) + 2]++; });
+        build(rows, count, number, [](std::int32_t) { return true; });
+    }
+
+    // For those nodes alone that `is_wanted`.
+    template <class Number, class Wanted>
+    void build(const Rows &rows, std::size_t count, Number number, Wanted is_wanted) {
+        begin_.assign(static_cast<std::size_t>(node_count_) + 2, 0);
+        each_slot(rows, count, number, [&](std::uint32_t, std::int32_t n) {
+            if (is_wanted(n)) begin_[static_cast<std::size_t>(n) + 2]++;
+        });
         for (std::size_t n = 2; n < begin_.size(); n++) begin_[n] += begin_[n - 1];
         rows_.reset(new std::uint32_t[begin_.back()]);
         each_slot(rows, count, number, [&](std::uint32_t p, std::int32_t n) {
-            rows_[begin_[static_cast<std::size_t>(n) + 1]++] = p;
+            if (is_wanted(n)) rows_[begin_[static_cast<std::size_t>(n) + 1]++] = p;
         });
     }
 
@@ -55,6 +62,7 @@ private:
         }
     }
 
+    std::int32_t node_count_;
     std::vector<std::size_t> begin_;  // while building, one further
     std::unique_ptr<std::uint32_t[]> rows_;
 };
@@ -75,14 +83,25 @@ public:
 
     // Makes the rows that were added visible.
     void index() {
-        if (index_.is_built() && (numbers_.size() - indexed_) * FEW < indexed_) {
+        if (!is_partial_ && (numbers_.size() - indexed_) * FEW < indexed_) {
             for (; listed_ < numbers_.size(); listed_++) list(numbers_[listed_]);
             return;
         }
         indexed_ = listed_ = numbers_.size();
         index_.build(rows_, indexed_, [&](std::size_t i) { return numbers_[i]; });
+        is_partial_ = false;
         std::fill(newest_.begin(), newest_.end(), NONE);
         entries_.clear();
+    }
+
+    // Makes the rows of these nodes visible, if not those of all nodes are.
+    void index_at(const std::vector<std::int32_t> &nodes) {
+        if (!is_partial_ || nodes.empty()) return;
+        std::vector<std::uint8_t> is_wanted(newest_.size(), 0);
+        for (const std::int32_t n : nodes) is_wanted[static_cast<std::size_t>(n)] = 1;
+        index_.build(
+            rows_, numbers_.size(), [&](std::size_t i) { return numbers_[i]; },
+            [&](std::int32_t n) { return is_wanted[static_cast<std::size_t>(n)] != 0; });
     }
 
     Span indexed(std::int32_t n) const { return index_.of(n); }
@@ -120,6 +139,7 @@ private:
     Rows &rows_;
     RowIndex index_;
     std::vector<std::uint32_t> numbers_;
+    bool is_partial_ = true;   // whether the index leaves out nodes
     std::size_t indexed_ = 0;  // of numbers_, in the index
     std::size_t listed_ = 0;   // of numbers_, in the index or the lists
     std::vector<std::int32_t> newest_;

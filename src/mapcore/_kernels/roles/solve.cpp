@@ -28,11 +28,11 @@ bool is_balanced(const Nodes &nodes) {
 
 void write(const Rows &rows, const Nodes &nodes, Answer &answer) {
     const Slot *slots = rows[0];
+    const std::size_t count = rows.count * rows.width;
+    std::uint8_t *__restrict is_master = answer.is_master;
     std::int64_t changes = 0;
-    for (std::size_t i = 0; i < rows.count * rows.width; i++) {
-        answer.is_master[i] = slots[i] & MASTER;
-        changes += (slots[i] & (MASTER | CURRENT)) == MASTER;
-    }
+    for (std::size_t i = 0; i < count; i++) is_master[i] = slots[i] & MASTER;
+    for (std::size_t i = 0; i < count; i++) changes += (slots[i] & (MASTER | CURRENT)) == MASTER;
     answer.role_changes = changes;
     for (std::int32_t n = 0; n < nodes.size(); n++) {
         answer.loads[n] = nodes[n].load;

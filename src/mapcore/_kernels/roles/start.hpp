@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "index.hpp"
@@ -67,7 +68,7 @@ public:
           nodes_(nodes),
           tight_(tight),
           clock_(clock),
-          chances_(static_cast<std::size_t>(nodes.size()), 0) {}
+          wants_(static_cast<std::size_t>(nodes.size()), Want{0, 0, 0}) {}
 
     // Returns the masters asked for that no copy can be.
     std::int64_t run() {
@@ -77,11 +78,15 @@ public:
         Membership preferred(given_.preferred, given_.preferred_width, rows_.width, nodes_.size());
         for (std::size_t p = 0; p < rows_.count; p++) {
             if (p % BLOCK == 0) clock_.work(BLOCK);
-            if (is_plain && given_.asked[p] == 1 && keep_only_master(p)) continue;
+            if (is_plain && given_.asked[p] == 1) {
+                find_only_master(p);
+                continue;
+            }
             current.enter(p);
             if (given_.preferred) preferred.enter(p);
             fill(p, current, preferred);
         }
+        for (std::int32_t n = 0; n < nodes_.size(); n++) nodes_[n].load += wants_[n].load;
         set_goal();
         for (const Open &open : open_) decide(open);
         return missing_;
@@ -92,6 +97,13 @@ private:
         std::uint32_t row;
         std::int32_t wanted;
         Slot kind;  // the flags of the copies to choose from
+    };
+
+    // What a node still gets, and what it could: read and written for every row, so it is small.
+    struct Want {
+        std::int64_t lack;     // masters that it lacks, in parts of WHOLE
+        std::int32_t chances;  // open rows from which it may still get one
+        std::int32_t load;     // masters that need no decision
     };
 
     // Kinds of copies, cheapest first; copies of one kind cost the same.
@@ -105,21 +117,30 @@ private:
         return n < 0 ? FIXED : static_cast<Slot>(n) << FLAG_BITS | (given_.may_lead[n] ? 0 : FIXED);
     }
 
-    // The common case: one master is asked for, and that of now has a copy that may lead.
-    bool keep_only_master(std::size_t p) {
+    // The common case: one master is asked for, and it is that of now or else any copy.
+    void find_only_master(std::size_t p) {
         const std::int32_t *placed = given_.placed + p * rows_.width;
         const std::int32_t master = given_.current[p];
-        if (master < 0 || master >= nodes_.size() || !given_.may_lead[master]) return false;
+        const bool may_stay = master >= 0 && master < nodes_.size() && given_.may_lead[master];
         Slot *row = rows_[p];
-        bool is_held = false;
+        std::int32_t able = 0;
+        bool stays = false;
         for (std::size_t s = 0; s < rows_.width; s++) {
-            const bool is_master = placed[s] == master;
-            row[s] = word(placed[s]) | (is_master ? MASTER | CURRENT | PREFERRED : 0) |
-                     (given_.keep_current ? FIXED : 0);
-            is_held |= is_master;
+            const bool is_master = may_stay && placed[s] == master;
+            row[s] = word(placed[s]) | (is_master ? MASTER | CURRENT | PREFERRED : 0);
+            able += !(row[s] & FIXED);
+            stays |= is_master;
         }
-        if (is_held) nodes_[master].load++;
-        return is_held;
+        if (stays) {
+            wants_[static_cast<std::size_t>(master)].load++;
+            for (std::size_t s = 0; given_.keep_current && s < rows_.width; s++) row[s] |= FIXED;
+        } else if (able > 1) {
+            leave_open(p, 1, 0);
+        } else if (able == 1) {
+            choose_all(row, 0);
+        } else {
+            missing_++;
+        }
     }
 
     void fill(std::size_t p, const Membership &current, const Membership &preferred) {
@@ -157,14 +178,16 @@ private:
 
     void choose(Slot &slot) {
         slot |= MASTER;
-        nodes_[node_of(slot)].load++;
+        want(slot).load++;
     }
+
+    Want &want(Slot slot) { return wants_[static_cast<std::size_t>(node_of(slot))]; }
 
     void leave_open(std::size_t p, std::int32_t wanted, Slot kind) {
         open_.push_back({static_cast<std::uint32_t>(p), wanted, kind});
         const Slot *row = rows_[p];
         for (std::size_t s = 0; s < rows_.width; s++)
-            if (is_kind(row[s], kind)) chances_[node_of(row[s])]++;
+            if (is_kind(row[s], kind)) want(row[s]).chances++;
     }
 
     // Copies whose role may not change: those of now, or all others where those of now suffice.
@@ -181,35 +204,40 @@ private:
             room += nodes_[n].upper - nodes_[n].lower;
             lacking += nodes_[n].load - nodes_[n].lower;
         }
-        goal_ = std::clamp(room > 0 ? lacking * WHOLE / room : 0, std::int64_t{0}, WHOLE);
+        const std::int64_t goal =
+            std::clamp(room > 0 ? lacking * WHOLE / room : 0, std::int64_t{0}, WHOLE);
+        for (std::int32_t n = 0; n < nodes_.size(); n++) {
+            const Node &node = nodes_[n];
+            wants_[static_cast<std::size_t>(n)].lack =
+                (std::int64_t{node.lower} - node.load) * WHOLE +
+                (std::int64_t{node.upper} - node.lower) * goal;
+        }
     }
 
     void decide(const Open &open) {
         Slot *row = rows_[open.row];
         clock_.work(1);
         for (std::int32_t w = 0; w < open.wanted; w++) {
-            Slot *best = nullptr;
-            for (std::size_t s = 0; s < rows_.width; s++)
-                if (is_kind(row[s], open.kind) && !(row[s] & MASTER) &&
-                    (!best || needs_more(node_of(row[s]), node_of(*best))))
-                    best = row + s;
-            choose(*best);
+            std::size_t best = 0;
+            double most = -std::numeric_limits<double>::infinity();
+            for (std::size_t s = 0; s < rows_.width; s++) {
+                if (!is_kind(row[s], open.kind) || (row[s] & MASTER)) continue;
+                const double need = need_of(want(row[s]));
+                best = need > most ? s : best;
+                most = std::max(most, need);
+            }
+            row[best] |= MASTER;
+            want(row[best]).lack -= WHOLE;
+            nodes_[node_of(row[best])].load++;
         }
         for (std::size_t s = 0; s < rows_.width; s++)
-            if (is_kind(row[s], open.kind)) chances_[node_of(row[s])]--;
+            if (is_kind(row[s], open.kind)) want(row[s]).chances--;
         tight_.add(open.row);
     }
 
-    // What a node lacks, in parts of WHOLE.
-    std::int64_t lack(std::int32_t n) const {
-        const Node &node = nodes_[n];
-        return (node.lower - node.load) * WHOLE + (node.upper - node.lower) * goal_;
-    }
-
-    bool needs_more(std::int32_t a, std::int32_t b) const {
-        const std::int64_t a_lacks = lack(a), b_lacks = lack(b);
-        if (a_lacks > 0 && b_lacks > 0) return a_lacks * chances_[b] > b_lacks * chances_[a];
-        return a_lacks > b_lacks;
+    static double need_of(const Want &want) {
+        const auto lack = static_cast<double>(want.lack);
+        return want.lack > 0 ? lack / want.chances : lack;
     }
 
     static constexpr std::int64_t WHOLE = 1 << 10;
@@ -221,9 +249,8 @@ private:
     TightRows &tight_;
     Clock &clock_;
     std::int64_t missing_ = 0;
-    std::int64_t goal_ = 0;  // in parts of WHOLE
     std::vector<Open> open_;
-    std::vector<std::int32_t> chances_;  // open rows from which a node may still get a master
+    std::vector<Want> wants_;  // by node
 };
 
 }  // namespace mapcore::roles
