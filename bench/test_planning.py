@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from pytest_benchmark.fixture import BenchmarkFixture
 
 import mapcore
 from bench.comparison import compare
-from mapcore.cluster import ClusterMap, Constraints
+from mapcore.cluster import ClusterMap, Constraints, Rule
 
 ZONES, COPIES = 8, 3
 
@@ -76,6 +77,74 @@ def test_plan(
         target=target,
         rounds=7,
         note=f"{len(mapcore.plan(cluster, **changes).moves):,} moves",
+    )
+
+
+@pytest.mark.parametrize("node_count", [1_000, 40_000])
+@pytest.mark.parametrize("kind", ["fresh", "add 1 % of nodes", "lose a zone"])
+def test_plan_of_unequal_partitions(
+    benchmark: BenchmarkFixture, scale: Callable[[int], int], node_count: int, kind: str
+) -> None:
+    nodes, partitions = scale(node_count), scale(65_536)
+    plain = cluster_of(nodes, partitions)
+    sizes = np.random.default_rng(1).lognormal(20, 1, partitions).astype(np.int64)
+    empty = mapcore.plan(plain).current
+    sized = plain.with_current(empty.replace(sizes=sizes))
+    if kind != "fresh":
+        plain = plain.with_current(mapcore.plan(plain).target)
+        sized = sized.with_current(mapcore.plan(sized).target)
+    changes = changes_of(kind, plain)
+    plan = mapcore.plan(sized, **changes)
+    moved = plan.certificate.objectives[3]
+    compare(
+        benchmark,
+        row=f"plan by size, {nodes:,} nodes × {partitions:,} × {COPIES}, lognormal: {kind}",
+        ours=lambda: mapcore.plan(sized, **changes),
+        peer=lambda: mapcore.plan(plain, **changes),
+        peer_name="the same plan without sizes",
+        rounds=5,
+        note=(
+            f"all within {plan.certificate.gap or 0:.2%} of a fair share; bytes moved / bound "
+            f"{moved.value / max(1, moved.bound or 1):.3f}"
+        ),
+    )
+
+
+@pytest.mark.parametrize("kind", ["fresh", "add 1 % of nodes", "lose a zone"])
+def test_plan_by_rules(benchmark: BenchmarkFixture, scale: Callable[[int], int], kind: str) -> None:
+    nodes, partitions = scale(1_000), scale(16_384)
+    racks = tuple(
+        replace(node, location=f"{node.location}/r{number // ZONES % 10}")
+        for number, node in enumerate(cluster_of(nodes, partitions).nodes)
+    )
+    settings = replace(cluster_of(nodes, partitions).settings, levels=("zone", "rack"))
+    rules = {"slave": (Rule(same="zone", different="rack"), Rule(different="zone"))}
+
+    def placed(given: mapcore.Settings) -> mapcore.Cluster:
+        found = mapcore.Cluster(
+            nodes=racks, settings=given, maps={"map": ClusterMap(settings=given)}
+        )
+        return found if kind == "fresh" else found.with_current(mapcore.plan(found).target)
+
+    plain, ruled = placed(settings), placed(replace(settings, rules=rules))
+    changes = changes_of(kind, plain)
+    if "add" in changes:
+        changes["add"] = {name: f"{zone}/r0" for name, zone in changes["add"].items()}
+    if "remove" in changes:
+        changes["remove"] = [node.name for node in racks if node.location.startswith("z7/")]
+    plan = mapcore.plan(ruled, **changes)
+    due = plan.loads_after()[plan.loads_after() > 0]
+    compare(
+        benchmark,
+        row=f"plan by rules, {nodes:,} nodes × {partitions:,} × {COPIES}: {kind}",
+        ours=lambda: mapcore.plan(ruled, **changes),
+        peer=lambda: mapcore.plan(plain, **changes),
+        peer_name="the same plan without rules",
+        rounds=3,
+        note=(
+            f"{int(plan.broken_rules.sum())} slaves against the rules, "
+            f"{due.min()} to {due.max()} copies a node, {len(plan.moves):,} moves"
+        ),
     )
 
 

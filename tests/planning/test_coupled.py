@@ -85,6 +85,7 @@ def test_no_placement_of_tiny_clusters_is_better_in_counts_and_few_are_in_balanc
         found, least = score(problem, placed.nodes), best(problem)
         assert found[:2] == least[:2], seed
         assert found.imbalance >= least.imbalance, seed
+        assert check_coupled(problem, placed).imbalance_bound <= least.imbalance, seed
         even += found.imbalance == least.imbalance
         if found.imbalance == least.imbalance:
             assert check_coupled(problem, placed).moved_bound <= least.moved <= found.moved, seed

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import mapcore
-from mapcore.cluster import Cluster, Node, Volume
+from mapcore.cluster import Cluster, ClusterMap, Node, Volume
+from mapcore.maps import PartitionMap
 from mapcore.planning.plans import Plan
 from tests.planning.clusters import MASTER, cluster, even, holders, settings
 
@@ -176,3 +177,25 @@ def test_copies_say_that_they_move_for_balance_of_bytes() -> None:
     assert {move.reason for move in plan.moves} == {"balance: a holds above its share"}
     rejected = {r.name for r in plan.explain(partition=2).rejections}
     assert rejected <= {"balance", "move"}
+
+
+def test_what_other_maps_hold_takes_room_on_the_volumes() -> None:
+    nodes = [Node(name=f"n{i}", location="z0", volumes=volumes(1000)) for i in range(4)]
+    given = settings(1, 0, 4, zones=False)
+    full = PartitionMap.from_copies(
+        [[("n0", MASTER)], [("n0", MASTER)], [("n1", MASTER)], []],
+        [node.name for node in nodes],
+        sizes=[500, 500, 700, 0],
+    )
+    free = cluster(nodes, given, [{}] * 4, sizes=[400, 300, 200, 100])
+    found = Cluster(
+        nodes=tuple(nodes),
+        settings=given,
+        maps={"old": ClusterMap(settings=given, current=full), "new": free.map()},
+    )
+    plan = mapcore.plan(found, map="new")
+    held = loads(plan, [400, 300, 200, 100])
+    assert held["n0"] == 0
+    assert held["n1"] <= 300
+    assert all(holders(plan.target))
+    assert any("not in sum with the other maps" in text for text in plan.warnings)

@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore._kernels import _coupled, _placement
+from mapcore._kernels import _coupled, _placement, _rules
 from mapcore._kernels._coupled import Order
 from mapcore.planning.placement import (
     Placement,
@@ -103,20 +103,24 @@ def _best_of_starts(
     Mostly the first start gives that. Limits and capacities can be in its way: then what is held
     now is another start, as the flow knows nothing of capacities, and so are other orders.
     """
-    (missing, empty, _, *excess), best, least = _grade(problem, flow), flow, None
+    missing, empty, _, *excess = _grade(problem, flow)
     goal = (missing, empty, 0, *excess)
+    best = _improved(problem, flow, Order.LARGEST_FIRST, interrupt)
+    least = _grade(problem, best)
+    if least <= goal:
+        return best, True
     held = _held_legally(problem)
-    starts = [(flow, Order.LARGEST_FIRST), (flow, Order.SMALLEST_FIRST), (flow, Order.KEPT)]
-    if held is not None and not np.array_equal(held, flow):
-        starts.insert(0, (held, Order.LARGEST_FIRST))
-    for nodes, order in starts:
-        found = _improved(problem, nodes, order, interrupt)
-        grade = _grade(problem, found)
-        if least is None or grade < least:
+    if held is not None:
+        found = _improved(problem, held, Order.LARGEST_FIRST, interrupt)
+        if (grade := _grade(problem, found)) <= least:
             best, least = found, grade
+    for order in (Order.SMALLEST_FIRST, Order.KEPT):
         if least <= goal:
-            return best, True
-    return best, False
+            break
+        found = _improved(problem, flow, order, interrupt)
+        if (grade := _grade(problem, found)) < least:
+            best, least = found, grade
+    return best, least <= goal
 
 
 def _grade(problem: PlacementProblem, nodes: NDArray[np.int32]) -> tuple[int, ...]:
@@ -127,11 +131,12 @@ def _grade(problem: PlacementProblem, nodes: NDArray[np.int32]) -> tuple[int, ..
     is_missing = nodes < 0
     missing = int(np.count_nonzero(is_missing))
     empty = int(np.count_nonzero(is_missing.all(axis=1))) if missing else 0
-    broken = 0
-    if problem.rules is not None:
-        levels = np.empty((0, len(problem.eligible)), np.int32)
-        broken = int(problem.rules.costs(nodes, levels, np.empty((len(nodes), 0), np.int64)).sum())
-    return missing, empty, broken, *spread_excess(problem, nodes)
+    classes = row_classes(problem)
+    shares = even_shares(problem, classes).astype(np.int64)[classes.numbers]
+    parts = np.zeros((len(nodes), 1 + len(problem.levels)), np.int64)
+    levels = np.ascontiguousarray(problem.levels)
+    _rules.row_costs(np.ascontiguousarray(nodes), *_rule_arrays(problem), levels, shares, parts)
+    return missing, empty, *parts.sum(axis=0).tolist()
 
 
 def _least_broken(problem: PlacementProblem, classes: RowClasses) -> NDArray[np.int32]:
@@ -147,7 +152,7 @@ def _least_broken(problem: PlacementProblem, classes: RowClasses) -> NDArray[np.
     )
 
 
-def _rules(
+def _rule_arrays(
     problem: PlacementProblem,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], int, NDArray[np.uint8]]:
     rules, nodes = problem.rules, len(problem.eligible)
@@ -214,7 +219,7 @@ def _improved(
         copy_limits(problem),
         unlimited if room is None else room.capacity,
         unlimited if room is None else room.largest,
-        *_rules(problem),
+        *_rule_arrays(problem),
         chosen,
         order,
         interrupt,

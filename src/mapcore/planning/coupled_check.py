@@ -28,6 +28,7 @@ class CoupledProof:
         fault: why it is no placement at all, or None.
         counts: the proof for copies missing and spread excess, which come first in it.
         imbalance: sum over nodes of the squared distance of the load from what is even.
+        imbalance_bound: what no placement goes below.
         gap: the furthest that a node is from its fair share, which it would have if partitions
             could be divided, as a part of it. A partition above that share counts as one. None
             where copies are counted.
@@ -38,6 +39,7 @@ class CoupledProof:
     fault: str | None
     counts: Proof
     imbalance: int
+    imbalance_bound: int
     gap: float | None
     moved: int
     moved_bound: int
@@ -61,21 +63,54 @@ def check_coupled(problem: PlacementProblem, placement: Placement) -> CoupledPro
     imbalance = sum(distance * distance for distance in outside[outside != 0].tolist())
     free = (measures.low < measures.high) & (measures.fair > 0)
     off = np.maximum(loads - np.maximum(measures.fair, largest), measures.fair - loads)[free]
+    placed = np.count_nonzero(nodes >= 0, axis=1)
+    least = _least_imbalance(problem, placed)
     is_new = ~(nodes[:, :, None] == problem.current[:, None, :]).any(axis=2)[rows, places]
     return CoupledProof(
         fault=fault,
         counts=counts,
         imbalance=imbalance,
+        imbalance_bound=least,
         gap=None
         if measures.unit == "copies"
         else float((np.maximum(off, 0) / measures.fair[free]).max(initial=0.0)),
         moved=int(measures.bytes[rows[is_new]].sum()),
-        moved_bound=_least_moved(problem, np.count_nonzero(nodes >= 0, axis=1), imbalance),
+        moved_bound=_least_moved(problem, placed, max(0, imbalance - least)),
     )
 
 
-def _least_moved(problem: PlacementProblem, placed: NDArray[np.int64], imbalance: int) -> int:
-    """Return what must be filled: where rows lack copies, and where nodes hold too little."""
+def _least_imbalance(problem: PlacementProblem, placed: NDArray[np.int64]) -> int:
+    """Return what partitions larger than what is even on any node add, wherever they stand.
+
+    Two of them on one node add more than on two nodes.
+    """
+    measures = problem.measures
+    assert measures is not None
+    above = _above_all(problem)
+    return sum(
+        count * distance * distance
+        for count, distance in zip(
+            placed[above > 0].tolist(), above[above > 0].tolist(), strict=True
+        )
+    )
+
+
+def _above_all(problem: PlacementProblem) -> NDArray[np.int64]:
+    measures = problem.measures
+    assert measures is not None
+    most = int(measures.high[problem.eligible].max(initial=0))
+    above: NDArray[np.int64] = np.maximum(measures.load - most, 0)
+    return above
+
+
+def _least_moved(problem: PlacementProblem, placed: NDArray[np.int64], spare: int) -> int:
+    """Return what must be filled: where rows lack copies, and where nodes hold too little.
+
+    Args:
+        problem: what was asked.
+        placed: copies of each partition.
+        spare: the imbalance beyond the least.
+    """
     measures = problem.measures
     assert measures is not None
     current = problem.current
@@ -87,12 +122,16 @@ def _least_moved(problem: PlacementProblem, placed: NDArray[np.int64], imbalance
     if not np.array_equal(measures.load, measures.bytes):
         return by_rows
     rows, places = np.nonzero(usable)
-    held = _sums(current[rows, places], measures.bytes[rows], len(measures.fair))
-    # By Cauchy and Schwarz, no placement as even is further outside than this in sum.
-    outside = isqrt(imbalance * len(held)) + (imbalance > 0)
-    total = int((placed * measures.bytes).sum())
+    at, sizes = current[rows, places], measures.bytes[rows]
+    held = _sums(at, sizes, len(measures.fair))
+    # By Cauchy and Schwarz, placements as even are outside by no more than this in sum.
+    outside = isqrt(spare * len(held)) + (spare > 0)
     into = int(np.maximum(measures.low - held, 0)[problem.eligible].sum()) - outside
-    kept = int(np.minimum(held, measures.high)[problem.eligible].sum()) + outside
+    # Partitions that are larger than any share count as kept, the others fill shares at most.
+    is_small = _above_all(problem) == 0
+    small = _sums(at, np.where(is_small[rows], sizes, 0), len(held))
+    total = int((placed * measures.bytes)[is_small].sum())
+    kept = int(np.minimum(small, measures.high)[problem.eligible].sum()) + outside
     return max(by_rows, into, total - kept)
 
 

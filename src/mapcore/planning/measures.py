@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mapcore.maps import PartitionMap
     from mapcore.planning.placement import PlacementProblem
     from mapcore.planning.problem import Start
+    from mapcore.planning.sums import Standing
 
 __all__ = [
     "TOLERANCE",
@@ -94,19 +95,28 @@ class Measures:
         return far
 
 
-def _room_of(nodes: Sequence[Node]) -> Room | None:
-    """Return what the volumes of these nodes hold; None where none says its capacity."""
+def _room_of(nodes: Sequence[Node], others: Standing | None) -> Room | None:
+    """Return what the volumes hold beside other maps; None where none says its capacity."""
     capacity = np.full(len(nodes), _UNLIMITED, np.int64)
     largest = capacity.copy()
     for number, node in enumerate(nodes):
+        if not node.volumes:
+            continue
         known = [volume.capacity for volume in node.volumes if volume.capacity is not None]
-        if known and len(known) == len(node.volumes):
+        if len(known) == len(node.volumes):
             capacity[number] = min(sum(known), _UNLIMITED)
             largest[number] = min(max(known), _UNLIMITED)
-    return Room(capacity, largest) if (capacity != _UNLIMITED).any() else None
+    is_known = capacity != _UNLIMITED
+    if not is_known.any():
+        return None
+    if others is not None:
+        capacity[is_known] = np.maximum(capacity - others.bytes, 0)[is_known]
+    return Room(capacity, largest)
 
 
-def copies_that_fit(current: PartitionMap, nodes: Sequence[Node]) -> NDArray[np.int64] | None:
+def copies_that_fit(
+    current: PartitionMap, nodes: Sequence[Node], others: Standing | None
+) -> NDArray[np.int64] | None:
     """Return how many copies the volumes of each node hold, where partitions are of one size.
 
     None where they are not, or no capacity is known; `measure` looks after those that differ.
@@ -114,7 +124,7 @@ def copies_that_fit(current: PartitionMap, nodes: Sequence[Node]) -> NDArray[np.
     size = 0 if current.sizes is None else int(current.sizes[0])
     if current.sizes is None or size == 0 or np.ptp(current.sizes) > 0:
         return None
-    room = _room_of(nodes)
+    room = _room_of(nodes, others)
     if room is None:
         return None
     fitting: NDArray[np.int64] = np.where(room.largest < size, 0, room.capacity // size)
@@ -138,18 +148,21 @@ def room_to_share(
     return problem.lower - loads, problem.upper - loads
 
 
-def measure(problem: PlacementProblem, start: Start, nodes: Sequence[Node]) -> PlacementProblem:
+def measure(
+    problem: PlacementProblem, start: Start, nodes: Sequence[Node], others: Standing | None
+) -> PlacementProblem:
     """Return the problem with measures, where sizes or weights differ or there are rules.
 
     Args:
         problem: the problem without.
         start: what is.
         nodes: of the cluster.
+        others: what other maps hold, which takes room on the volumes.
     """
     current = start.current
     sizes = None if current.sizes is None or not current.sizes.any() else current.sizes
     weights = None if current.weights is None or not current.weights.any() else current.weights
-    room = None if sizes is None or not np.ptp(sizes) else _room_of(nodes)
+    room = None if sizes is None or not np.ptp(sizes) else _room_of(nodes, others)
     values = sizes if weights is None else weights
     differ = values is not None and bool(np.ptp(values) > 0)
     if not differ and room is None and problem.rules is None:

@@ -118,10 +118,10 @@ def plan_map(changed: ChangedCluster, changes: Changes, others: Standing | None)
     if changed.moves_data:
         problem = replace(placement_problem(start, asked), rules=rules)
         resting = start.table.modes == MAINTENANCE
-        fitting = copies_that_fit(start.current, changed.cluster.nodes)
+        fitting = copies_that_fit(start.current, changed.cluster.nodes, others)
         problem = restrict(problem, start, asked.settings, resting, fitting)
         problem = copies_in_sum(problem, others, start.table, resting)
-        problem = measure(problem, start, changed.cluster.nodes)
+        problem = measure(problem, start, changed.cluster.nodes, others)
         placing = place_coupled if is_coupled(problem) else place
         placement = placing(problem, interrupt=_let_signals_in)
         placed = placement.nodes

@@ -101,7 +101,7 @@ def _check_copies(work: Work) -> tuple[list[Objective], str | None, float | None
     moved = "moves" if work.start.current.sizes is None else "bytes moved"
     objectives = [
         *_objectives(counts, found.counts),
-        Objective(f"imbalance of {measures.unit}", found.imbalance, 0),
+        Objective(f"imbalance of {measures.unit}", found.imbalance, found.imbalance_bound),
         Objective(moved, found.moved * measures.scale, found.moved_bound * measures.scale),
     ]
     return objectives, found.fault, found.gap

@@ -228,6 +228,16 @@ def _unmet_pins(plan: Plan) -> Iterator[str]:
         yield f"settings.pinned is not met for {some(names)}: the nodes may not hold them now"
 
 
+def _sums_not_balanced(plan: Plan) -> Iterator[str]:
+    """Other maps, where sizes, weights or rules decide."""
+    problem, others = plan.work.placement_problem, plan.work.others
+    if problem is not None and problem.measures is not None and others is not None:
+        yield (
+            f"{plan.map_name} was balanced by itself, and not in sum with the other maps on its "
+            "nodes: that is only done where partitions are equal and there are no rules"
+        )
+
+
 def _settings_not_honoured(plan: Plan) -> Iterator[str]:
     """Settings that the planner does not know how to follow."""
     settings = plan.work.asked.settings
@@ -287,6 +297,7 @@ _FINDERS: Final[tuple[Callable[[Plan], Iterator[str]], ...]] = (
     _uneven_loads,
     _kept_out_of_place,
     _unmet_pins,
+    _sums_not_balanced,
     _settings_not_honoured,
     _odd_documents,
 )

@@ -20,7 +20,7 @@ from mapcore.planning.roles import RolesProblem
 from mapcore.planning.shares import share_bounds, shares_with_fixed
 from mapcore.states import Placement
 
-__all__ = ["Standing", "copies_in_sum", "loads_on", "masters_in_sum", "standing"]
+__all__ = ["Standing", "bytes_on", "copies_in_sum", "loads_on", "masters_in_sum", "standing"]
 
 _MASTERS = (Placement.MASTER, Placement.PENDING_MASTER)
 
@@ -33,17 +33,20 @@ class Standing:
         copies: int64 by node.
         masters: int64 by node.
         partitions: of these maps, in sum.
+        bytes: int64 by node: of the maps whose sizes are known.
     """
 
     copies: NDArray[np.int64]
     masters: NDArray[np.int64]
     partitions: int
+    bytes: NDArray[np.int64]
 
     def __add__(self, other: Standing) -> Standing:
         return Standing(
             self.copies + other.copies,
             self.masters + other.masters,
             self.partitions + other.partitions,
+            self.bytes + other.bytes,
         )
 
     def __sub__(self, other: Standing) -> Standing:
@@ -51,12 +54,18 @@ class Standing:
             self.copies - other.copies,
             self.masters - other.masters,
             self.partitions - other.partitions,
+            self.bytes - other.bytes,
         )
 
     @classmethod
     def of(cls, found: PartitionMap, index: NodeIndex) -> Standing:
         """Count what one map holds on these nodes."""
-        return cls(loads_on(found, index), loads_on(found, index, *_MASTERS), found.partition_count)
+        return cls(
+            loads_on(found, index),
+            loads_on(found, index, *_MASTERS),
+            found.partition_count,
+            bytes_on(found, index),
+        )
 
 
 def standing(entries: Iterable[ClusterMap], index: NodeIndex) -> Standing | None:
@@ -65,7 +74,7 @@ def standing(entries: Iterable[ClusterMap], index: NodeIndex) -> Standing | None
     None where no map holds anything.
     """
     nothing = np.zeros(len(index), np.int64)
-    total = Standing(nothing, nothing, 0)
+    total = Standing(nothing, nothing, 0, nothing)
     for entry in entries:
         found = entry.target if entry.target is not None else entry.current
         if found is not None:
@@ -75,7 +84,18 @@ def standing(entries: Iterable[ClusterMap], index: NodeIndex) -> Standing | None
 
 def loads_on(found: PartitionMap, index: NodeIndex, *placements: Placement) -> NDArray[np.int64]:
     """Return the copies of a map by node of an index; what stands on other nodes is left out."""
-    loads = found.loads(*placements)
+    return _by_index(found, index, found.loads(*placements))
+
+
+def bytes_on(found: PartitionMap, index: NodeIndex) -> NDArray[np.int64]:
+    """Return the bytes of a map by node of an index, dead copies included; 0 without sizes."""
+    held = np.zeros(len(found.nodes), np.int64)
+    if found.sizes is not None:
+        np.add.at(held, found.copy_nodes, np.repeat(found.sizes, np.diff(found.offsets)))
+    return _by_index(found, index, held)
+
+
+def _by_index(found: PartitionMap, index: NodeIndex, loads: NDArray[np.int64]) -> NDArray[np.int64]:
     if found.nodes is index or found.nodes.names == index.names[: len(loads)]:
         return np.append(loads, np.zeros(len(index) - len(loads), np.int64))
     numbers = index.numbers

@@ -1,6 +1,7 @@
 // What a change of the placement costs: one entry for each part of the objective, in its order.
 #pragma once
 
+#include <algorithm>
 #include <tuple>
 
 #include "engine.hpp"
@@ -11,6 +12,7 @@ struct Change {
   bool strains = false;  // whether a node gets further outside of [low, high]
   Wide crowding = 0;  // rules broken and copies above the even share of a place, see Crowding
   Wide outside = 0;   // squared distances of loads from [low, high]
+  Load relief = 0;    // by how much these distances get less, in sum; no part of the objective
   int64_t bytes = 0;  // to be filled
   Wide uneven = 0;    // squared distances of loads from fair shares
 
@@ -22,9 +24,19 @@ struct Change {
     strains |= other.strains;
     crowding += other.crowding;
     outside += other.outside;
+    relief += other.relief;
     bytes += other.bytes;
     uneven += other.uneven;
     return *this;
+  }
+  // Whether this step of a search is to be taken before another: those that burden no node go
+  // first, as what they move need not be moved on, and of these what relieves most a byte.
+  bool goes_before(const Change& other) const {
+    if (strains != other.strains) return other.strains;
+    if (strains || crowding != other.crowding) return *this < other;
+    const Wide mine = Wide{relief} * std::max<int64_t>(other.bytes, 0);
+    const Wide theirs = Wide{other.relief} * std::max<int64_t>(bytes, 0);
+    return mine != theirs ? mine > theirs : *this < other;
   }
   bool is_gain() const { return *this < Change{}; }
   // Better by more than where free copies stand within even loads.
@@ -38,16 +50,17 @@ struct Balance {
   const Problem& problem;
 
   static Wide square(Load distance) { return Wide{distance} * distance; }
-  Wide outside(Node n, Load load) const {
-    if (load > problem.high[n]) return square(load - problem.high[n]);
-    return load < problem.low[n] ? square(problem.low[n] - load) : 0;
+  Load outside(Node n, Load load) const {
+    if (load > problem.high[n]) return load - problem.high[n];
+    return load < problem.low[n] ? problem.low[n] - load : 0;
   }
   // Node n, which holds `before`, gets `added` more.
   void add(Change& change, Node n, Load before, Load added) const {
     const Load after = before + added;
-    const Wide more = outside(n, after) - outside(n, before);
-    change.strains |= more > 0;
-    change.outside += more;
+    const Load was = outside(n, before), is = outside(n, after);
+    change.strains |= is > was;
+    change.outside += square(is) - square(was);
+    change.relief += was - is;
     change.uneven += square(after - problem.fair[n]) - square(before - problem.fair[n]);
   }
 };
@@ -56,7 +69,7 @@ struct Balance {
 // objective does: a digit for rules that are broken, then one a level for copies above the even
 // share, the outermost first; sums of a few rows do not overflow it.
 struct Crowding {
-  static constexpr int DIGIT = 14, MOST_COPIES = 256;
+  static constexpr int MOST_COPIES = 256;
   const Problem& problem;
 
   int32_t value(int32_t level, Node n) const {
@@ -72,12 +85,13 @@ struct Crowding {
     if (to >= 0) changed[left++] = to;
     const int32_t more = least_broken(problem.rules, changed, left) -
                          least_broken(problem.rules, nodes, count);
-    return more * (Wide{1} << DIGIT * problem.levels);
+    return more * (Wide{1} << digit() * problem.levels);
   }
   const int32_t* shares(Row row) const {
     return problem.class_share + static_cast<int64_t>(problem.row_class[row]) * problem.levels;
   }
-  Wide unit(int32_t level) const { return Wide{1} << DIGIT * (problem.levels - 1 - level); }
+  int digit() const { return std::max(1, std::min(14, 120 / (problem.levels + 1))); }  // bits
+  Wide unit(int32_t level) const { return Wide{1} << digit() * (problem.levels - 1 - level); }
 
   bool breaks_needlessly(Row row, const Node* nodes, int32_t count) const {
     return problem.rules.count &&

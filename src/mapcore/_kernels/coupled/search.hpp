@@ -272,8 +272,11 @@ class Search {
 
   void find_partners(Node n, bool gives) {
     partners_.clear();
+    // A node with one copy can only pass on all of what it has too much, to one that may have more.
+    const bool passes_on = gives && state_.held(n).size() == 1;
     auto collect = [&](auto& ranking) {
       auto note = [&](Node other) {
+        if (passes_on && problem_.high[other] <= problem_.high[n]) return;
         if (other != n && (state_.rooms[other] > state_.rooms[n]) == gives) {
           partners_.push_back(other);
         }
@@ -304,11 +307,10 @@ class Search {
     const bool is_gain =
         goal_ == Goal::SHARES ? step.change.is_gain() : step.change.is_gain_for_data();
     if (!is_gain) return;
-    // Steps that burden nobody first: what they move need not be moved on.
-    const bool strains = goal_ == Goal::BOUNDS && step.change.strains;
     if (best_.p >= 0) {
-      const bool best_strains = goal_ == Goal::BOUNDS && best_.change.strains;
-      if (strains != best_strains ? strains : !(step.change < best_.change)) return;
+      const bool is_better = goal_ == Goal::SHARES ? step.change < best_.change
+                                                   : step.change.goes_before(best_.change);
+      if (!is_better) return;
     }
     best_ = step;
   }
