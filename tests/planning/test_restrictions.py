@@ -103,3 +103,12 @@ def test_nodes_in_maintenance_keep_what_they_hold() -> None:
 def test_wrong_fields_are_errors(extra: dict[str, Any], message: str) -> None:
     with pytest.raises(PlanError, match=message):
         planned(**extra)
+
+
+def test_a_pin_yields_to_a_copy_that_rests_in_maintenance() -> None:
+    rows = [{"n0": MASTER, "n1": SLAVE}] * 12
+    found = cluster(NODES, settings(1, 1, 12, extra={"pinned": {"5": ["n6"]}}), rows)
+    plan = mapcore.plan(found, maintain=["n0", "n1"], rebuild=True)
+    assert holders(plan.target)[5] == {"n0", "n1"}
+    assert plan.certificate.faults == ()
+    assert any("settings.pinned is not met for 5 on n6" in text for text in plan.warnings)

@@ -276,9 +276,13 @@ def _within_spread(
         found,
     ):
         return fair
-    # A unit is what rounding takes and gives.
-    moved = np.abs(found - share) > 1
-    return np.where(moved.any() & (fixed < 0), found << shift, fair)
+    if (np.abs(found - share) <= 1).all():  # a unit is what rounding takes and gives
+        return fair
+    # What nodes cannot take or give that are fixed, the others share.
+    is_free = fixed < 0
+    due, taken = int(found.sum() - share[~is_free].sum()), int(found[is_free].sum())
+    found = (found * (max(0, due) / max(1, taken))).astype(np.int64) if due != taken else found
+    return np.where(is_free, found << shift, fair)
 
 
 def _summed(

@@ -80,7 +80,7 @@ def restrict(
         for partition, nodes in pins.items()
         if partition not in start.losses
     }
-    pinned = _merged(problem.pinned, pins, len(problem.copy_counts))
+    pinned = _merged(problem.pinned, pins, problem.copy_counts)
     most = np.bincount(classes.numbers, minlength=len(allowed)) @ allowed
     node_limit = problem.node_limit
     if limit is not None:
@@ -187,16 +187,17 @@ def _limits(start: Start, settings: Settings) -> NDArray[np.int64] | None:
 
 
 def _merged(
-    pinned: NDArray[np.int32] | None, pins: Mapping[int, list[int]], partitions: int
+    pinned: NDArray[np.int32] | None, pins: Mapping[int, list[int]], counts: NDArray[np.int32]
 ) -> NDArray[np.int32] | None:
-    """Return pinned nodes with more of them, each once a row."""
+    """Return pinned nodes with more of them, each once a row, and no more than copies."""
     width = max(map(len, pins.values()), default=0)
     if not width:
         return pinned
-    more = np.full((partitions, width), -1, np.int32)
+    more = np.full((len(counts), width), -1, np.int32)
     for partition, nodes in pins.items():
-        known = [] if pinned is None else pinned[partition].tolist()
+        known = [] if pinned is None else [node for node in pinned[partition].tolist() if node >= 0]
         fresh = [node for node in dict.fromkeys(nodes) if node not in known]
+        fresh = fresh[: max(0, int(counts[partition]) - len(known))]
         more[partition, : len(fresh)] = fresh
     return more if pinned is None else np.concatenate([pinned, more], axis=1)
 

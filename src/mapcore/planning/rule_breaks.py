@@ -54,15 +54,33 @@ def least_breaks(problem: PlacementProblem, missing: int = 0) -> int:
     """Return how many slaves match no rule in any placement with as many copies missing."""
     if problem.rules is None:
         return 0
-    total = asked = 0
+    asked = 0
+    is_fixed, total = _breaks_of_fixed(problem, problem.rules)
     for usable, partitions in _classes(problem):
         copies = np.minimum(problem.copy_counts[partitions], np.count_nonzero(usable))
         asked += int(copies.sum())
-        counts, numbers = np.unique(copies, return_counts=True)
+        counts, numbers = np.unique(copies[~is_fixed[partitions]], return_counts=True)
         for count, number in zip(counts.tolist(), numbers.tolist(), strict=True):
             total += _best_place(problem.rules, usable, count).breaks * number
     never = int(problem.copy_counts.sum(dtype=np.int64)) - asked
     return max(0, total - max(0, missing - never))
+
+
+def _breaks_of_fixed(
+    problem: PlacementProblem, rules: CompiledRules
+) -> tuple[NDArray[np.bool_], int]:
+    """Return the partitions whose copies are all pinned, and the slaves of them that match no rule.
+
+    Where these are on nodes in maintenance nobody leads, and nothing counts as broken.
+    """
+    if problem.pinned is None:
+        return np.zeros(len(problem.copy_counts), np.bool_), 0
+    counts = np.count_nonzero(problem.pinned >= 0, axis=1)
+    is_fixed = (counts >= problem.copy_counts) & (counts > 0)
+    rows = problem.pinned[is_fixed]
+    rows = np.take_along_axis(rows, np.argsort(rows < 0, axis=1, kind="stable"), axis=1)
+    levels, shares = np.empty((0, len(problem.eligible)), np.int32), np.empty((len(rows), 0), int)
+    return is_fixed, int(rules.costs(rows, levels, shares).sum())
 
 
 def breaks_of(rules: CompiledRules, usable: NDArray[np.bool_], copies: int) -> int:
