@@ -1,4 +1,4 @@
-"""Whole calls of `plan`, placement and masters, against a sort of as many numbers, and peers."""
+"""Whole calls of `plan`, placement and masters, against a sort of as many numbers, and a flow."""
 
 from __future__ import annotations
 
@@ -222,47 +222,3 @@ def flow_moves(flow: Any, current: mapcore.PartitionMap, zones: list[str], lost:
     solver.set_nodes_supplies(np.arange(sink + 1), supplies)
     assert solver.solve() == solver.OPTIMAL
     return int(solver.optimal_cost() + 10**6 * least * len(alive))
-
-
-def rendezvous_moves(current: int, changed: int, partitions: int) -> int:
-    """Return how many of three copies a rendezvous hash moves from `current` to `changed` nodes."""
-    random = np.random.default_rng(1)
-    seeds = random.integers(0, 2**63 - 1, max(current, changed), dtype=np.uint64)
-
-    def owners(nodes: int) -> list[set[int]]:
-        chosen = []
-        for partition in range(partitions):
-            mixed = seeds[:nodes] ^ np.uint64(partition * 0x9E3779B97F4A7C15 % 2**64)
-            mixed = (mixed ^ (mixed >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
-            mixed ^= mixed >> np.uint64(33)
-            chosen.append(set(np.argpartition(mixed, -COPIES)[-COPIES:].tolist()))
-        return chosen
-
-    before, after = owners(current), owners(changed)
-    return sum(len(new - old) for old, new in zip(before, after, strict=True))
-
-
-def test_plan_against_a_rendezvous_hash(
-    benchmark: BenchmarkFixture, scale: Callable[[int], int]
-) -> None:
-    nodes, partitions = scale(1_000) // 8 * 8, scale(16_384)
-    cluster = cluster_of(nodes, partitions)
-    planned = mapcore.plan(cluster)
-    cluster = cluster.with_current(planned.target)
-    add = changes_of("add 1 % of nodes", cluster)
-    plan = mapcore.plan(cluster, **add)
-    added = len(plan.cluster.nodes) - nodes
-    loads = plan.target.loads()
-    moved = rendezvous_moves(nodes, nodes + added, partitions)
-    compare(
-        benchmark,
-        row=f"plan, {nodes:,} nodes × {partitions:,} × {COPIES}: add 1 % of nodes",
-        ours=lambda: mapcore.plan(cluster, **add),
-        peer=lambda: rendezvous_moves(nodes, nodes + added, partitions),
-        peer_name="rendezvous hash with numpy, no zones",
-        rounds=1,
-        note=(
-            f"moves: {len(plan.moves):,} ours with loads {loads.min()} to {loads.max()}, "
-            f"{moved:,} by the hash"
-        ),
-    )
