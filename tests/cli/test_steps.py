@@ -148,6 +148,49 @@ def test_nothing_to_do_is_said(run: Run, write: Write) -> None:
     assert result.exit_code == 0
 
 
+def test_other_throttles_may_be_tried(run: Run, write: Write) -> None:
+    path = write(changing())
+    first, *_ = run("steps", path, "--throttle", "maxBackfills=2").stdout.splitlines()
+    assert first == "1 rounds, as few as can be"
+    header, *_ = read_lines(run("steps", path, "--throttle", "maxBackfills=none", "--json").stdout)
+    assert header["rounds"] == 1
+    document = changing()
+    for row in document["maps"]["users"]["current"]["partitions"].values():
+        row["dead"] = ["c"]
+    path = write(document)
+    next_now = run("steps", path, "--next", "--throttle", "maxBackfills=2").stdout
+    assert next_now.startswith("2 steps may start now")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("maxBackfill=2", "found 'maxBackfill', expected one of maxStreamsIntoNode"),
+        ("maxBackfills=few", "expected maxBackfills=N, or maxBackfills=none for no limit"),
+        ("maxBackfills", "expected maxBackfills=N"),
+        ("maxFullScansPerVolumeType=1", "found 'maxFullScansPerVolumeType', expected one of"),
+    ],
+)
+def test_a_wrong_throttle_is_named(run: Run, write: Write, given: str, message: str) -> None:
+    result = run("steps", write(changing()), "--throttle", given)
+    assert result.exit_code == 2
+    assert message in " ".join(result.stderr.split())
+
+
+def test_a_throttle_that_allows_nothing_is_wrong_use(run: Run, write: Write) -> None:
+    result = run("steps", write(changing()), "--throttle", "maxBackfills=0")
+    assert result.exit_code == 2
+    assert "maxBackfills" in result.stderr
+
+
+def test_a_partition_without_steps_is_said_to_have_none(run: Run, write: Write) -> None:
+    document = changing()
+    users = document["maps"]["users"]
+    users["target"]["partitions"]["1"] = users["current"]["partitions"]["1"]
+    result = run("steps", write(document), "--partition", "1")
+    assert result.stdout.splitlines()[-1] == "no steps of 1"
+
+
 def test_a_picture_is_drawn(run: Run, planned: str, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "gantt.svg"

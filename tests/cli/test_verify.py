@@ -89,6 +89,15 @@ def test_what_is_no_schedule_is_named_with_its_place(
     assert where in result.stderr or where == "document"
 
 
+def test_a_schedule_for_other_throttles_is_proven_by_those(run: Run, document: str) -> None:
+    wider = ("--throttle", "maxBackfills=2")
+    made = run("steps", document, *wider, "--json").stdout
+    result = run("verify", document, "-", stdin=made)
+    assert result.exit_code == 1
+    assert "(throttle)" in result.stdout
+    assert run("verify", document, "-", *wider, stdin=made).exit_code == 0
+
+
 def test_only_one_of_the_files_can_be_standard_input(run: Run) -> None:
     assert "only one of document and schedule" in run("verify", "-", "-").stderr
 

@@ -27,7 +27,8 @@ from mapcore.cli.inputs import (
 )
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import Table, heading, print_table
-from mapcore.cluster import Cluster, ClusterMap
+from mapcore.cli.throttles import throttle_option, with_throttles
+from mapcore.cluster import Cluster, ClusterMap, Config
 from mapcore.errors import MapError, ScheduleError
 
 __all__ = ["gone_option", "steps"]
@@ -68,6 +69,7 @@ gone_option = click.option(
     help="Count in rounds, or in time (seconds); in time where sizes and a rate are known.",
 )
 @gone_option
+@throttle_option
 @click.option(
     "--plot",
     metavar="PICTURE",
@@ -92,6 +94,7 @@ def steps(
     partitions: tuple[str, ...],
     by: Any,
     gone: tuple[str, ...],
+    throttles: Sequence[tuple[str, int | None]],
     plot: str | None,
     output: str | None,
     as_json: bool,
@@ -109,17 +112,18 @@ def steps(
     cannot be scheduled.
     """
     cluster = read_cluster(doc)
+    config = with_throttles(cluster, throttles)
     if only_next or explain:
         if plot or output or by:
             raise click.UsageError("--plot, --output and --by are about whole schedules.")
-        found = _next(cluster, doc, map_name, gone)
+        found = _next(cluster, config, doc, map_name, gone)
         _check_partitions(cluster, doc, map_name, partitions)
         if as_json:
             _print_lines(_next_lines(found, partitions, explain))
         else:
             _print_next(found, partitions, explain)
         ctx.exit(0)
-    scheduled = _schedule(cluster, doc, map_name, by, gone)
+    scheduled = _schedule(cluster, config, doc, map_name, by, gone)
     _check_partitions(cluster, doc, map_name, partitions)
     if plot is not None:
         with progress(f"drawing {plot}"):
@@ -135,7 +139,12 @@ def steps(
 
 
 def _schedule(
-    cluster: Cluster, doc: str, map_name: str | None, by: Any, gone: Collection[str]
+    cluster: Cluster,
+    config: Config,
+    doc: str,
+    map_name: str | None,
+    by: Any,
+    gone: Collection[str],
 ) -> Schedule:
     name, entry = choose_map(cluster, doc, map_name)
     _, current = choose_form(entry, doc, "current", only=True)
@@ -145,7 +154,7 @@ def _schedule(
             return mapcore.schedule(
                 current,
                 target,
-                cluster.config,
+                config,
                 nodes=cluster.nodes,
                 settings=entry.settings,
                 name=name,
@@ -156,7 +165,9 @@ def _schedule(
             fail(doc, f"{error}; --next says what may start now")
 
 
-def _next(cluster: Cluster, doc: str, map_name: str | None, gone: Collection[str]) -> NextSteps:
+def _next(
+    cluster: Cluster, config: Config, doc: str, map_name: str | None, gone: Collection[str]
+) -> NextSteps:
     works = {}
     for name, entry in _changing(cluster, doc, map_name):
         _, current = choose_form(entry, doc, "current", only=True)
@@ -164,7 +175,7 @@ def _next(cluster: Cluster, doc: str, map_name: str | None, gone: Collection[str
         works[name] = Work(current, target, settings=entry.settings)
     with progress("looking for steps"):
         try:
-            return next_steps_of_maps(works, cluster.config, nodes=cluster.nodes, gone=gone)
+            return next_steps_of_maps(works, config, nodes=cluster.nodes, gone=gone)
         except MapError as error:
             fail(doc, str(error))
 
@@ -240,6 +251,9 @@ def _print_schedule(scheduled: Schedule, partitions: Sequence[str]) -> None:
         rows = ((b.partition, b.node, f"{b.before} -> {b.after}", b.reason) for b in blocked)
         print_table(Table(["partition", "node", "change", "why"], rows), TERMINAL_ROWS)
     if not len(scheduled.rows):
+        return
+    if partitions and not any(step.partition in partitions for step in scheduled.steps):
+        click.echo(f"no steps of {', '.join(partitions)}")
         return
     heading("steps")
     when = [("start", "finish"), ("round",)][not scheduled.is_timed]

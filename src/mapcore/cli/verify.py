@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import click
@@ -23,6 +24,7 @@ from mapcore.cli.inputs import (
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import print_json, styled
 from mapcore.cli.steps import gone_option
+from mapcore.cli.throttles import throttle_option, with_throttles
 from mapcore.errors import DocumentError, MapError, ScheduleError
 
 __all__ = ["verify"]
@@ -35,6 +37,7 @@ NOT_SAFE: Final = 1
 @document_argument("schedule", required=False, metavar="[SCHEDULE]")
 @map_option
 @gone_option
+@throttle_option
 @json_option
 @click.pass_context
 def verify(
@@ -43,6 +46,7 @@ def verify(
     schedule: str | None,
     map_name: str | None,
     gone: tuple[str, ...],
+    throttles: Sequence[tuple[str, int | None]],
     as_json: bool,
 ) -> None:
     """Prove that every moment of a schedule is safe, or print the first that is not.
@@ -61,6 +65,7 @@ def verify(
     if doc == schedule == STDIN:
         raise click.UsageError("only one of document and schedule can be standard input.")
     cluster = read_cluster(doc)
+    config = with_throttles(cluster, throttles)
     name, entry = choose_map(cluster, doc, map_name)
     _, current = choose_form(entry, doc, "current", only=True)
     _, target = choose_form(entry, doc, "target", only=True)
@@ -73,7 +78,7 @@ def verify(
                 made = mapcore.schedule(
                     current,
                     target,
-                    cluster.config,
+                    config,
                     nodes=cluster.nodes,
                     settings=entry.settings,
                     name=name,
@@ -85,7 +90,7 @@ def verify(
                 current,
                 target,
                 steps,
-                cluster.config,
+                config,
                 nodes=cluster.nodes,
                 settings=entry.settings,
                 name=name,
