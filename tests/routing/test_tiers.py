@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import mapcore
+from mapcore import wire
 from mapcore.errors import NoCopy, NoMaster, VersionWindowError
 from mapcore.maps import PartitionMap, Version
 from mapcore.planning.tier_plans import TierPlan
@@ -90,6 +91,18 @@ def test_either_map_can_be_updated_alone(plan: TierPlan, tier: TieredRouter) -> 
     assert tier.proxy(b"key", by="order") == proxy
     assert tier.update_clients(plan.client_map(0, newer))
     assert "n1" in plan.nodes_of(tier.proxy(b"key"))
+
+
+def test_either_map_can_follow_a_delta(plan: TierPlan, tier: TieredRouter) -> None:
+    before, after = data_map([0, 3, 1, 5]), data_map([0, 3, 4, 5], (0, 2))
+    change = wire.delta(plan.client_map(0, before), plan.client_map(0, after))
+    assert tier.update_clients(change)
+    assert tier.update_proxies(wire.delta(before, after))
+    whole = TieredRouter(plan.client_map(0, after), after)
+    for number in range(40):
+        key = b"%d" % number
+        assert tier.node(key) == whole.node(key)
+        assert tier.proxy(key, by="order") == whole.proxy(key, by="order")
 
 
 def test_an_older_map_is_refused(plan: TierPlan, tier: TieredRouter) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from mapcore.routing.batches import Keys
 from mapcore.routing.choice import Among, By
 from mapcore.routing.groups import Groups
 from mapcore.routing.router import Missing, Router
+
+if TYPE_CHECKING:
+    from mapcore.wire import Buffer, Delta
 
 __all__ = ["Route", "TieredRouter"]
 
@@ -61,13 +64,17 @@ class TieredRouter:
         self.to_proxies = Router(client_map, locations=locations, here=here, random=random)
         self.to_nodes = Router(proxy_map, locations=locations, here=here, random=random)
 
-    def update_clients(self, client_map: PartitionMap) -> bool:
-        """Go over to a newer client map; as `Router.update`."""
-        return self.to_proxies.update(client_map)
+    def update_clients(
+        self, source: PartitionMap | Delta | Buffer, now: float | None = None
+    ) -> bool:
+        """Go over to a newer client map, whole or by a delta; as `Router.update`."""
+        return self.to_proxies.update(source, now)
 
-    def update_proxies(self, proxy_map: PartitionMap) -> bool:
-        """Go over to a newer proxy map; as `Router.update`."""
-        return self.to_nodes.update(proxy_map)
+    def update_proxies(
+        self, source: PartitionMap | Delta | Buffer, now: float | None = None
+    ) -> bool:
+        """Go over to a newer proxy map, whole or by a delta; as `Router.update`."""
+        return self.to_nodes.update(source, now)
 
     def proxy(self, key: Key, *, by: By = "round-robin", avoid: Collection[str] = ()) -> str:
         """Return the proxy that the client sends the key to.
