@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -50,6 +51,12 @@ def page() -> str:
     return "\n".join(sections)
 
 
+def _written(default: Any) -> str:
+    """Return the default of an option as text: numbers with commas, several in a row."""
+    values = default if isinstance(default, tuple) else (default,)
+    return ", ".join(f"{value:,}" if isinstance(value, int) else str(value) for value in values)
+
+
 def _section(name: str, verb: click.Command) -> Iterator[str]:
     arguments = [p for p in verb.params if isinstance(p, click.Argument)]
     options = [p for p in verb.params if isinstance(p, click.Option)]
@@ -63,7 +70,7 @@ def _section(name: str, verb: click.Command) -> Iterator[str]:
         for option in options:
             spelled = ", ".join(sorted(option.opts, key=len))
             value = f" {option.metavar}" if option.metavar else ""
-            default = f" [{option.default:,}]" if option.show_default else ""
+            default = f" [{_written(option.default)}]" if option.show_default else ""
             yield f"| `{spelled}{value}` | {option.help}{default} |"
         yield ""
 

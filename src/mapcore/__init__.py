@@ -51,6 +51,10 @@ if TYPE_CHECKING:
     from mapcore.maps import NodeIndex as NodeIndex
     from mapcore.maps import PartitionMap as PartitionMap
     from mapcore.maps import Version as Version
+    from mapcore.planning.fanout.graph import FanoutGraph as FanoutGraph
+    from mapcore.planning.fanout.graph import fanout_graph as fanout_graph
+    from mapcore.planning.fanout.measuring import Fanout as Fanout
+    from mapcore.planning.fanout.measuring import fanout as fanout
     from mapcore.planning.planner import plan as plan
     from mapcore.planning.plans import Plan as Plan
     from mapcore.planning.ranges import merge as merge
@@ -76,6 +80,8 @@ _HOMES = {
     "Cluster": "cluster",
     "ClusterHealth": "health",
     "DocumentError": "errors",
+    "Fanout": "planning.fanout.measuring",
+    "FanoutGraph": "planning.fanout.graph",
     "HashKeys": "keys",
     "Health": "cluster",
     "KeyNotCovered": "errors",
@@ -117,6 +123,8 @@ _HOMES = {
     "loads": "documents",
     "map_health": "health",
     "failover": "actualizing.failover",
+    "fanout": "planning.fanout.measuring",
+    "fanout_graph": "planning.fanout.graph",
     "merge": "planning.ranges",
     "next_hop": "states",
     "next_steps": "actualizing.next_steps",

@@ -31,6 +31,7 @@ _VERBS: Final = (
     "diff",
     "validate",
     "show",
+    "fanout",
     "lookup",
     "demo",
     "completion",
