@@ -72,6 +72,9 @@ def lookups() -> dict[str, Callable[[list[bytes]], None]]:
 
         return loop
 
+    def on_zeros(loop: Callable[[list[Any]], None]) -> Callable[[list[bytes]], None]:
+        return lambda keys: loop([0] * len(keys))
+
     def nothing(keys: list[bytes]) -> None:
         for _ in keys:
             pass
@@ -83,6 +86,7 @@ def lookups() -> dict[str, Callable[[list[bytes]], None]]:
         "`router.node(key)`": calls(router.node),
         "`router.partition(key)`": calls(router.partition),
         "`router.copies(key)`": calls(router.copies),
+        "`data[0]` of a bytes object": on_zeros(items(b"data")),
         "a dict that has the key": items(dict.fromkeys(keys_of(4000), "name")),
         "`bisect.bisect`, 65,536 ranges": calls(partial(bisect, starts)),
         "`router[key]`, 65,536 ranges": items(of_ranges),

@@ -213,9 +213,18 @@ void RangeIndex::rank_lanes(const Keys &keys, std::size_t count, std::uint32_t *
     Lanes lanes;
     const Place *places[LANES];
     std::size_t entered = 0;
+    // A short prefix that all starts share is one number, the same for all lanes.
+    const bool has_short_prefix = top.prefix_size > 0 && top.prefix_size <= 8;
+    const std::int64_t prefix =
+        has_short_prefix ? slice_of(data_.data() + top.prefix_data, top.prefix_size) : 0;
     for (std::size_t i = 0; i < count; i++) {
-        searches[entered] = {keys.key(i), keys.size(i), &top, out + i};
-        if (!enter(searches[entered], lanes.slices[entered])) continue;
+        const Search &search = searches[entered] = {keys.key(i), keys.size(i), &top, out + i};
+        if (has_short_prefix && search.size >= top.slice_at &&
+            slice_of(search.key, top.prefix_size) == prefix)
+            lanes.slices[entered] =
+                slice_of(search.key + top.slice_at, search.size - top.slice_at);
+        else if (!enter(search, lanes.slices[entered]))
+            continue;
         places[entered] = shortcut(top.tree, lanes.slices[entered]);
         __builtin_prefetch(places[entered++]);
     }
