@@ -117,20 +117,43 @@ def test_no_plan_gives_clients_fewer_new_proxies(
     assert after.certificate.objectives[1].value == after.connections.opened
 
 
-@pytest.mark.parametrize("lost", range(24))
-def test_losing_a_proxy_moves_only_its_clients(lost: int) -> None:
-    clients, proxies = placed("c", 100, 3), placed("p", 24, 3)
-    plan = plan_tiers(clients, proxies, 50, 8)
+zones = st.lists(st.sampled_from("abcd"), min_size=2, max_size=16)
+
+
+def in_zones(stem: str, given: list[str]) -> dict[str, str]:
+    return {f"{stem}{number}": zone for number, zone in enumerate(given)}
+
+
+@given(clients=zones, proxies=zones, most=st.integers(1, 8), lost=st.integers(0, 15))
+def test_losing_a_proxy_moves_only_its_clients(
+    clients: list[str], proxies: list[str], most: int, lost: int
+) -> None:
+    plan = plan_tiers(in_zones("c", clients), in_zones("p", proxies), 9, most)
+    lost %= len(proxies)
+    cells = list(zip(plan.proxy_zones, plan.proxy_groups.tolist(), strict=True))
+    if cells.count(cells[lost]) == 1:
+        return  # its group has no other proxy in the zone: one must come from another group
     name = f"p{lost}"
-    left = {other: place for other, place in proxies.items() if other != name}
-    after = plan_tiers(clients, left, 50, 8, previous=plan)
+    left = {other: zone for other, zone in in_zones("p", proxies).items() if other != name}
+    after = plan_tiers(in_zones("c", clients), left, 9, most, previous=plan)
     before, now = neighbours(plan), neighbours(after)
-    assert {client for client in clients if before[client] != now[client]} == {
-        client for client in clients if name in before[client]
-    }
-    assert all(before[client] - {name} <= now[client] for client in clients)
-    assert after.certificate.objectives[1].value == after.connections.opened > 0
+    for client, used in before.items():
+        assert used - {name} <= now[client]
+        assert name in used or used == now[client]
+    assert after.certificate.objectives[1].value == after.connections.opened
     assert after.connections.disturbed == 0
+
+
+@given(clients=zones, proxies=zones, most=st.integers(1, 8), zone=st.sampled_from("abcd"))
+def test_only_a_new_proxy_gets_new_clients(
+    clients: list[str], proxies: list[str], most: int, zone: str
+) -> None:
+    plan = plan_tiers(in_zones("c", clients), in_zones("p", proxies), 9, most)
+    if zone not in plan.proxy_zones:
+        return  # a zone that is served for the first time takes its clients home
+    more = in_zones("p", proxies) | {"new": zone}
+    after = plan_tiers(in_zones("c", clients), more, 9, most, previous=plan)
+    assert after.connections.opened == len(after.clients_of("new"))
 
 
 def test_a_new_proxy_takes_only_its_share() -> None:

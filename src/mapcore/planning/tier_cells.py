@@ -110,22 +110,25 @@ def _zones_by_themselves(
     """Return the zone that each zone of proxies is served as: itself, or the pool.
 
     A new zone stands by itself with `copies` proxies for each group; a zone that did goes on as
-    long as it has one. If the pool has fewer, it joins the zone with the most proxies.
+    long as it has one. If the pool has fewer, it joins the zone that it had joined, or else the
+    one with the most proxies.
     """
     counts = Counter(zones)
-    stood, pooled = set[str](), set[str]()
+    before: dict[str, str] = {}
     if previous is not None:
-        stood = set(previous.proxy_zones)
-        pooled = set(previous.proxies.zones(previous.zone_depth)) - stood
-    least = {zone: shape.groups * (1 if zone in stood else shape.copies) for zone in counts}
-    served = {
-        zone: zone if counts[zone] >= least[zone] and zone not in pooled else POOL
-        for zone in counts
-    }
-    in_pool = sum(counts[zone] for zone, by in served.items() if by == POOL)
-    if 0 < in_pool < shape.groups:
-        largest = max((zone for zone, by in served.items() if by != POOL), key=counts.__getitem__)
-        served = {zone: by if by != POOL else largest for zone, by in served.items()}
+        of_proxies = previous.proxies.zones(previous.zone_depth)
+        before = dict(zip(of_proxies, previous.proxy_zones, strict=True))
+    served = {}
+    for zone, count in counts.items():
+        stood = before.get(zone) == zone
+        least = shape.groups * (1 if stood else shape.copies)
+        served[zone] = zone if count >= least and (stood or zone not in before) else POOL
+    pooled = [zone for zone, by in served.items() if by == POOL]
+    if 0 < sum(counts[zone] for zone in pooled) < shape.groups:
+        standing = [zone for zone in counts if zone not in pooled]
+        joined = {before.get(zone) for zone in pooled}
+        host = max(standing, key=lambda zone: (zone in joined, counts[zone], zone))
+        served.update(dict.fromkeys(pooled, host))
     return served
 
 
