@@ -16,7 +16,8 @@ from bench.test_planning import COPIES, changes_of, cluster_of
 def plan_as_it_comes(cluster: mapcore.Cluster, kind: str) -> mapcore.Plan:
     """Plan without looking for a better scatter."""
     with mock.patch("mapcore.planning.planner.even_out_slaves", return_value=0):
-        return mapcore.plan(cluster, **changes_of(kind, cluster))
+        planned: mapcore.Plan = mapcore.plan(cluster, **changes_of(kind, cluster))
+    return planned
 
 
 @pytest.mark.parametrize("kind", ["fresh", "add 1 % of nodes"])

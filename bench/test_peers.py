@@ -53,7 +53,8 @@ class Scenario:
         return cls(cluster, zones | changes_of(ADDED, cluster)["add"], rows_of(cluster.current))
 
     def plan(self) -> mapcore.Plan:
-        return mapcore.plan(self.cluster, **changes_of(ADDED, self.cluster))
+        planned: mapcore.Plan = mapcore.plan(self.cluster, **changes_of(ADDED, self.cluster))
+        return planned
 
     def describe(self, rows: Rows) -> str:
         """Say how many copies moved, and how even the result is."""

@@ -222,3 +222,38 @@ def flow_moves(flow: Any, current: mapcore.PartitionMap, zones: list[str], lost:
     solver.set_nodes_supplies(np.arange(sink + 1), supplies)
     assert solver.solve() == solver.OPTIMAL
     return int(solver.optimal_cost() + 10**6 * least * len(alive))
+
+
+@pytest.mark.parametrize(
+    ("map_count", "partition_count", "node_count"), [(3, 65_536, 40_000), (1_000, 64, 100)]
+)
+@pytest.mark.parametrize("kind", ["fresh", "add 1 % of nodes"])
+def test_plan_of_several_maps(
+    benchmark: BenchmarkFixture,
+    scale: Callable[[int], int],
+    map_count: int,
+    partition_count: int,
+    node_count: int,
+    kind: str,
+) -> None:
+    nodes, partitions = scale(node_count), scale(partition_count)
+    one = cluster_of(nodes, partitions)
+    entry = one.maps["map"]
+    cluster = one.with_maps({f"map{number}": entry for number in range(map_count)})
+    if kind != "fresh":
+        planned: Any = mapcore.plan(cluster)
+        for name, plan in planned.items():
+            cluster = cluster.with_current(plan.target, name)
+    changes = changes_of(kind, cluster)
+    plans: Any = mapcore.plan(cluster, **changes)
+    total = sum(plan.target.loads() for plan in plans.values())
+    compare(
+        benchmark,
+        row=f"plan, {map_count:,} maps of {partitions:,} × {COPIES} on {nodes:,} nodes: {kind}",
+        ours=lambda: mapcore.plan(cluster, **changes),
+        peer=lambda: [mapcore.plan(one, **changes) for _ in range(map_count)],
+        peer_name="one such map planned alone, as often",
+        target=None,
+        rounds=3,
+        note=f"{plans.move_count:,} moves; in sum {total.min():,} to {total.max():,} copies a node",
+    )

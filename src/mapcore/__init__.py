@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from mapcore.maps import NodeIndex as NodeIndex
     from mapcore.maps import PartitionMap as PartitionMap
     from mapcore.maps import Version as Version
+    from mapcore.planning.cluster_plan import ClusterPlan as ClusterPlan
     from mapcore.planning.fanout.graph import FanoutGraph as FanoutGraph
     from mapcore.planning.fanout.graph import fanout_graph as fanout_graph
     from mapcore.planning.fanout.measuring import Fanout as Fanout
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Cluster": "cluster",
+    "ClusterPlan": "planning.cluster_plan",
     "ClusterHealth": "health",
     "DocumentError": "errors",
     "Fanout": "planning.fanout.measuring",

@@ -117,7 +117,7 @@ def test_a_document_comes_from_standard_input_for_a_dash(run: Run, write: Write)
 
 def test_several_maps_need_a_name(run: Run, write: Write) -> None:
     path = write(two_maps())
-    result = run("diff", path)
+    result = run("lookup", path, "key")
     assert result.exit_code == 2
     assert f"mapcore: {path}: found 2 maps (users, logs), expected one" in result.stderr
     result = run("diff", path, "--map", "people")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 from tests.cli.conftest import Run, Write
 from tests.cli.documents import COUCHBASE, one_map, two_maps
@@ -78,3 +79,22 @@ def test_only_one_document_can_be_standard_input(run: Run, write: Write) -> None
     result = run("diff", "-", "-")
     assert result.exit_code == 2
     assert "only one of the documents" in result.stderr
+
+
+def test_all_maps_of_two_documents_are_compared(run: Run, write: Write, tmp_path: Path) -> None:
+    path, after = write(two_maps()), str(tmp_path / "next.json")
+    run("plan", path, "--remove", "a", "-o", after)
+    result = run("diff", path, after)
+    assert result.exit_code == 1
+    assert "current map users" in result.stdout
+    assert "current map logs" in result.stdout
+    document = json.loads(run("diff", path, after, "--json").stdout)
+    assert set(document["maps"]) == {"users", "logs"}
+    assert document["maps"]["logs"]["before"]["map"] == "logs"
+
+
+def test_a_map_with_nothing_to_compare_is_named_and_left_out(run: Run, write: Write) -> None:
+    result = run("diff", write(two_maps()))
+    assert result.exit_code == 1
+    assert "target map users" in result.stdout
+    assert "found current, expected a target map" in result.stderr

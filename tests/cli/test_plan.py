@@ -109,9 +109,9 @@ def test_one_of_several_maps_is_planned_by_name(run: Run, write: Write, tmp_path
     path = write(two_maps())
     cluster = planned(run, tmp_path, path, "--map", "logs")
     assert cluster.map("logs").target is not None
-    result = run("plan", path)
-    assert result.exit_code == 2
-    assert result.stderr.startswith(f"mapcore: {path}: ")
+    before = mapcore.load(path).maps["users"].target
+    assert before is not None
+    assert not mapcore.diff(before, cluster.maps["users"].target or before)
 
 
 @pytest.mark.parametrize(
@@ -221,3 +221,35 @@ def test_a_plan_that_falls_short_says_so_and_fails_if_strict(run: Run, write: Wr
     result = run("plan", path, "--strict", "--json")
     assert result.exit_code == 1
     assert json.loads(result.stdout)["warnings"]
+
+
+def test_several_maps_are_planned_together_and_written_as_one_document(
+    run: Run, write: Write, tmp_path: Path
+) -> None:
+    path = write(two_maps())
+    result = run("plan", path, "--remove", "a")
+    assert result.exit_code == 0, result.stderr
+    assert "plan of 2 maps" in result.stdout
+    assert "all maps" in result.stdout
+    cluster = planned(run, tmp_path, path, "--remove", "a")
+    for name in ("users", "logs"):
+        target = cluster.maps[name].target
+        assert target is not None
+        assert target.loads()[target.nodes.number("a")] == 0
+    assert run("validate", str(tmp_path / "next.json")).exit_code == 0
+
+
+def test_plans_of_several_maps_are_one_document_of_json(run: Run, write: Write) -> None:
+    document = json.loads(run("plan", write(two_maps()), "--json").stdout)
+    assert set(document["maps"]) == {"users", "logs"}
+    assert document["moves"] == sum(len(each["moves"]) for each in document["maps"].values())
+
+
+def test_a_node_is_explained_in_every_map(run: Run, write: Write) -> None:
+    assert run("plan", write(two_maps()), "--explain", "a").stdout.count("node a") == 2
+
+
+def test_a_picture_of_several_maps_needs_the_name_of_one(run: Run, write: Write) -> None:
+    result = run("plan", write(two_maps()), "--plot", "balance.png")
+    assert result.exit_code == 2
+    assert "found 2 maps, expected the name of one (--map)" in result.stderr

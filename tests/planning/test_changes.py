@@ -51,7 +51,7 @@ def modes(found: Cluster) -> dict[str, str]:
         ({"weights": {"n1": "2"}}, r"weights\['n1'\]: found '2'"),
         (
             {"map": "users"},
-            "map: found no map called 'users', expected the name of one of them: map",
+            "map: found no map called 'users', expected one of these: map",
         ),
         ({"add": {"x": ""}}, "node 'x': found location '', expected zone"),
         ({"remove": [f"n{i}" for i in range(9)]}, "found no node that may hold copies among 9"),
@@ -64,10 +64,10 @@ def test_wrong_use_gets_one_clear_error(
         mapcore.plan(planned, **change)
 
 
-def test_several_maps_need_a_name(planned: Cluster) -> None:
+def test_one_of_several_maps_is_planned_by_name(planned: Cluster) -> None:
     several = planned.with_maps({"a": ClusterMap(settings()), "b": ClusterMap(settings())})
-    with pytest.raises(PlanError, match=r"several maps and no name, expected .* a, b"):
-        mapcore.plan(several)
+    with pytest.raises(PlanError, match=r"no map called 'c', expected one of these: a, b"):
+        mapcore.plan(several, map="c")
     assert mapcore.plan(several, map="b").cluster.maps["a"].target is None
 
 
@@ -160,7 +160,7 @@ def test_columns_of_changed_nodes_are_those_of_the_nodes(planned: Cluster) -> No
 
 def test_a_cluster_without_maps_gets_one() -> None:
     bare = Cluster(nodes=tuple(Node(name=name) for name in "ab"), settings=settings(zones=False))
-    plan = mapcore.plan(bare)
+    plan: mapcore.Plan = mapcore.plan(bare)
     assert plan.cluster.target is plan.target
     assert len(plan.target.copies(0)) == 2
 

@@ -95,7 +95,7 @@ def slopes(lower: NDArray[np.int64], upper: NDArray[np.int64], node: int, loads:
     return [after - before for before, after in pairwise(squares)]
 
 
-class _Network:
+class Network:
     def __init__(self) -> None:
         self.flow = min_cost_flow.SimpleMinCostFlow()
         self.numbers: dict[object, int] = {}
@@ -117,7 +117,7 @@ def best(problem: PlacementProblem) -> tuple[Score, NDArray[np.int32]]:
     partitions, width = len(problem.copy_counts), int(problem.copy_counts.max(initial=0))
     depth = len(problem.levels)
     total = int(problem.copy_counts.sum())
-    network, limit = _Network(), limits(problem)
+    network, limit = Network(), limits(problem)
     slope_most = 2 * max(partitions, int(problem.lower.max(initial=0))) + 2
     unit_imbalance = unit_sum = total + 1
     if problem.sum_lower is not None and problem.sum_upper is not None:

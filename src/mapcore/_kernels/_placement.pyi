@@ -27,6 +27,18 @@ def place_uniform(
     move_prices: NDArray[np.int64],
     interrupt: Callable[[], object] | None,
 ) -> Outcome: ...
+def find_loads(
+    rows: int,
+    copies: int,
+    eligible: NDArray[np.uint8],
+    levels: NDArray[np.int32],
+    lower: NDArray[np.int64],
+    upper: NDArray[np.int64],
+    limit: NDArray[np.int64],
+    least: NDArray[np.int64],
+    most: NDArray[np.int64],
+    group: NDArray[np.int32],
+) -> Outcome: ...
 def place_priced(
     current: NDArray[np.int32],
     pinned: NDArray[np.int32],

@@ -60,6 +60,9 @@ cdef extern from "placement/engine.hpp" namespace "mapcore::placement" nogil:
     Outcome c_place_uniform "mapcore::placement::place_uniform"(
         const UniformProblem &problem, cbool (*ask)(void *) noexcept nogil, void *argument
     ) except +
+    Outcome c_find_loads "mapcore::placement::find_loads"(
+        const UniformProblem &problem, int64_t *least, int64_t *most, int32_t *group
+    ) except +
     int64_t c_order_rows "mapcore::placement::order_rows"(
         int64_t rows, int32_t width, int32_t current_width, const int32_t *current,
         int32_t *chosen, int64_t *loads
@@ -112,6 +115,37 @@ def place_uniform(
         outcome = c_place_uniform(problem, may_go_on, <void *>watch)
     if watch.raised is not None:
         raise watch.raised
+    return outcome
+
+
+def find_loads(
+    int64_t rows,
+    int32_t copies,
+    const uint8_t[::1] eligible,
+    const int32_t[:, ::1] levels,
+    const int64_t[::1] lower,
+    const int64_t[::1] upper,
+    const int64_t[::1] limit,
+    int64_t[::1] least,
+    int64_t[::1] most,
+    int32_t[::1] group,
+):
+    """Write the loads of all placements of least excess and imbalance, where partitions are alike:
+    between which they lie, and the group of nodes among which copies may pass.
+    """
+    cdef UniformProblem problem
+    cdef Outcome outcome
+    problem.rows = rows
+    problem.copies = copies
+    problem.nodes = <int32_t>eligible.shape[0]
+    problem.levels = <int32_t>levels.shape[0]
+    problem.values = &levels[0, 0] if levels.shape[0] else NULL
+    problem.eligible = &eligible[0]
+    problem.lower = &lower[0]
+    problem.upper = &upper[0]
+    problem.limit = &limit[0]
+    with nogil:
+        outcome = c_find_loads(problem, &least[0], &most[0], &group[0])
     return outcome
 
 

@@ -20,8 +20,9 @@ from mapcore.cli.inputs import (
 )
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import Table, heading, print_json, print_table
-from mapcore.cluster import SOLE_MAP
+from mapcore.cluster import SOLE_MAP, Cluster
 from mapcore.differences import MapDiff
+from mapcore.errors import MapcoreError
 from mapcore.states import describe_code
 
 __all__ = ["diff"]
@@ -51,7 +52,8 @@ def diff(
 
     Compares A's current map with B's target map; a document that has only one of the two gives
     that one. Without B, compares the current map of A with its target. With --current or --target
-    that map is taken from both.
+    that map is taken from both. Of documents with the same several maps all are compared, without
+    --map.
 
     Exit status: 0 no difference, 1 the maps differ, 2 wrong use or unreadable documents.
     """
@@ -61,25 +63,62 @@ def diff(
         raise click.UsageError("only one of the documents can be standard input.")
     cluster_a = read_cluster(a)
     cluster_b = cluster_a if b is None else read_cluster(b)
-    name_a, entry_a = choose_map(cluster_a, a, map_name)
-    name_b, entry_b = choose_map(cluster_b, b or a, map_name)
     is_strict = form is not None or b is None
-    form_a, before = choose_form(entry_a, a, form or "current", "target", only=is_strict)
-    form_b, after = choose_form(entry_b, b or a, form or "target", "current", only=is_strict)
-    with progress("comparing"):
-        difference = mapcore.diff(before, after)
-    sides = [
-        {"document": a, "map": name_a, "type": form_a},
-        {"document": b or a, "map": name_b, "type": form_b},
-    ]
-    if as_json:
-        document = {"before": sides[0], "after": sides[1]} | difference.to_dict()
-        if summary:
-            del document["changes"]
-        print_json(document)
+    clusters = (cluster_a, cluster_b)
+    if map_name is None and len(cluster_a.maps) > 1 and set(cluster_a.maps) == set(cluster_b.maps):
+        names: list[str | None] = list(cluster_a.maps)
     else:
-        _print(difference, sides, with_changes=not summary)
-    ctx.exit(DIFFER if difference else 0)
+        names = [map_name]
+    found: list[tuple[list[dict[str, Any]], MapDiff]] = []
+    for name in names:
+        try:
+            found.append(_compare(clusters, (a, b or a), name, form, is_strict=is_strict))
+        except MapcoreError as error:  # of several maps, some may have nothing to compare
+            if len(names) == 1 or (name == names[-1] and not found):
+                raise
+            click.echo(f"{name}: {error}", err=True)
+    if as_json:
+        documents = [_document(*each, with_changes=not summary) for each in found]
+        print_json(
+            documents[0]
+            if len(names) == 1
+            else {"maps": {each["before"]["map"]: each for each in documents}}
+        )
+    else:
+        for number, (sides, difference) in enumerate(found):
+            if number:
+                click.echo()
+            _print(difference, sides, with_changes=not summary)
+    ctx.exit(DIFFER if any(difference for _, difference in found) else 0)
+
+
+def _compare(
+    clusters: tuple[Cluster, Cluster],
+    docs: tuple[str, str],
+    name: str | None,
+    form: Form | None,
+    *,
+    is_strict: bool,
+) -> tuple[list[dict[str, Any]], MapDiff]:
+    """Compare one map; return what was compared and the difference."""
+    sides, maps = [], []
+    preferred: tuple[tuple[Form, Form], ...] = (("current", "target"), ("target", "current"))
+    for cluster, doc, (first, second) in zip(clusters, docs, preferred, strict=True):
+        found_name, entry = choose_map(cluster, doc, name)
+        found_form, found = choose_form(entry, doc, form or first, second, only=is_strict)
+        sides.append({"document": doc, "map": found_name, "type": found_form})
+        maps.append(found)
+    with progress("comparing"):
+        return sides, mapcore.diff(*maps)
+
+
+def _document(
+    sides: list[dict[str, Any]], difference: MapDiff, *, with_changes: bool
+) -> dict[str, Any]:
+    document = {"before": sides[0], "after": sides[1]} | difference.to_dict()
+    if not with_changes:
+        del document["changes"]
+    return document
 
 
 def _print(difference: MapDiff, sides: list[dict[str, Any]], *, with_changes: bool) -> None:

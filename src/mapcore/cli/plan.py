@@ -157,6 +157,9 @@ def plan(
 ) -> None:
     """Plan the next map, and say what it costs.
 
+    Of a document with several maps all are planned together: each is balanced, and the sum of them.
+    With --map one is, and the others stay as they are.
+
     Without changes, puts the map in order: the copies that the settings ask for, spread and
     balanced. The document gets the plan as its target map; the current map stays.
 
@@ -170,7 +173,7 @@ def plan(
     cluster = read_cluster(doc)
     with progress("planning"):
         try:
-            planned = mapcore.plan(
+            planned: mapcore.Plan | mapcore.ClusterPlan = mapcore.plan(
                 cluster,
                 map=map_name,
                 add=dict(add),
@@ -182,6 +185,7 @@ def plan(
                 weights=dict(weights),
                 rebuild=rebuild,
             )
+            _refuse_for_several(planned, plot=plot)
             explanations = [each for name in explain for each in _explanations(planned, name)]
         except PlanError as error:
             fail(doc, str(error))
@@ -191,7 +195,7 @@ def plan(
             document["explanations"] = [each.to_dict() for each in explanations]
         else:
             text = "\n\n".join(map(str, explanations)) or planned.report(*_schedules(planned))
-    if plot is not None:
+    if plot is not None and isinstance(planned, mapcore.Plan):
         with progress(f"drawing {plot}"):
             planned.plot(plot)
     if output is not None:
@@ -203,23 +207,37 @@ def plan(
     ctx.exit(SHORT_OF_SETTINGS if strict and planned.warnings else 0)
 
 
+def _refuse_for_several(planned: mapcore.Plan | mapcore.ClusterPlan, plot: str | None) -> None:
+    if plot is not None and isinstance(planned, mapcore.ClusterPlan):
+        raise PlanError(f"plot: found {len(planned)} maps, expected the name of one (--map)")
+
+
 def _explanations(
-    planned: mapcore.Plan, name: str
+    planned: mapcore.Plan | mapcore.ClusterPlan, name: str
 ) -> Iterator[PartitionExplanation | NodeExplanation]:
-    """Explain what has this name: a partition, a node, or one of each."""
-    is_partition = is_partition_name(planned, name)
-    if is_partition:
-        yield planned.explain(partition=name)
-    if name in planned.target.nodes:
-        yield planned.explain(node=name)
-    elif not is_partition:
+    """Explain what has this name: a partition, a node, or one of each; in every map that has it."""
+    plans = planned.values() if isinstance(planned, mapcore.ClusterPlan) else [planned]
+    found = False
+    for plan in plans:
+        if is_partition_name(plan, name):
+            found = True
+            yield plan.explain(partition=name)
+        if name in plan.target.nodes:
+            found = True
+            yield plan.explain(node=name)
+    if not found:
         raise PlanError(
             f"explain: found {name!r}, expected the name of a partition or of a node of the plan"
         )
 
 
-def _schedules(planned: mapcore.Plan) -> list[mapcore.Schedule]:
-    """Return a schedule in rounds, and one in time where rates and sizes are known."""
+def _schedules(planned: mapcore.Plan | mapcore.ClusterPlan) -> list[mapcore.Schedule]:
+    """Return a schedule in rounds, and one in time where rates and sizes are known.
+
+    None for several maps: those are scheduled map by map.
+    """
+    if isinstance(planned, mapcore.ClusterPlan):
+        return []
     schedules = [mapcore.schedule(planned, by="rounds")]
     rate = Limits.from_config(planned.cluster.config).stream_bytes_per_second
     if rate is not None and planned.bytes_moved is not None:

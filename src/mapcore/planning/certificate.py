@@ -16,17 +16,16 @@ from mapcore.planning.regrets import (
     DEAREST,
     Ints,
     Proof,
+    Recount,
     outside_of,
-    proof_of,
     ranked,
-    regrets_of_nodes,
     saved_by,
 )
 
 if TYPE_CHECKING:
     from mapcore.planning.placement import Placement, PlacementProblem
 
-__all__ = ["check_placement"]
+__all__ = ["check_placement", "recount_placement"]
 
 _ROWS: Final = 1 << 14  # partitions looked at in one go
 
@@ -35,6 +34,11 @@ Bools = NDArray[np.bool_]
 
 def check_placement(problem: PlacementProblem, placement: Placement) -> Proof:
     """Recount a placement and prove how good it is, in time linear in copies."""
+    return recount_placement(problem, placement).proof
+
+
+def recount_placement(problem: PlacementProblem, placement: Placement) -> Recount:
+    """Recount a placement, and ask its copies what they regret."""
     made, asked, count = placement.certificate, problem.copy_counts, len(problem.eligible)
     few = np.ones((1, count), bool) if problem.class_eligible is None else problem.class_eligible
     usable = np.pad(few & problem.eligible, ((0, 0), (0, 1)))  # the last node is nowhere
@@ -48,7 +52,7 @@ def check_placement(problem: PlacementProblem, placement: Placement) -> Proof:
         limit = np.maximum(limit, np.bincount(pins[pins >= 0], minlength=count))
     fault = next(placement_faults(problem, placement.nodes, usable, of, pins, limit), None)
     if fault:
-        return Proof(fault)
+        return Recount(fault)
     found = placement.nodes.T
     nodes = np.full((max(len(found), wanted.max(initial=0)), len(asked)), count)
     np.copyto(nodes[: len(found)], found, where=found >= 0)
@@ -58,8 +62,7 @@ def check_placement(problem: PlacementProblem, placement: Placement) -> Proof:
     boxes = {len(prices) - 3: (problem.lower, problem.upper)}
     if problem.sum_lower is not None and problem.sum_upper is not None:
         boxes[len(prices) - 2] = (problem.sum_lower, problem.sum_upper)
-    regrets = regrets_of_nodes(prices, loads, np.where(problem.eligible, limit, 0), boxes)
-    costs = np.zeros_like(regrets)
+    costs, regrets = np.zeros((2, len(prices)), object)
     costs[0] = asked.sum() - loads.sum()
     for part, box in boxes.items():
         costs[part] = (outside_of(loads, *box)[problem.eligible] ** 2).sum()
@@ -86,7 +89,8 @@ def check_placement(problem: PlacementProblem, placement: Placement) -> Proof:
             costs[-1] += np.count_nonzero(new & (held < count))
             own = np.where(free, rank[held, kinds], -1)
             regrets += _regrets_of_copies(ordered, rank, own, held, now, near, crowds)
-    return proof_of(costs, regrets)
+    limit = np.where(problem.eligible, limit, 0)
+    return Recount(None, costs, regrets, prices, loads, limit, boxes, len(prices) - 3)
 
 
 def _placement_ranks(prices: Ints) -> tuple[Ints, Ints]:

@@ -15,21 +15,26 @@ from numpy.typing import NDArray
 from mapcore.planning.regrets import (
     DEAREST,
     Proof,
+    Recount,
     outside_of,
-    proof_of,
     ranked,
-    regrets_of_nodes,
     saved_by,
 )
 
 if TYPE_CHECKING:
     from mapcore.planning.roles import Roles, RolesProblem
 
-__all__ = ["check_roles"]
+__all__ = ["check_roles", "recount_roles"]
 
 
 def check_roles(problem: RolesProblem, roles: Roles) -> Proof:
     """Recount a choice of masters among the copies and prove how good it is."""
+    found = recount_roles(problem, roles)
+    return replace(found.proof, fault=found.fault)
+
+
+def recount_roles(problem: RolesProblem, roles: Roles) -> Recount:
+    """Recount a choice of masters, and ask its copies what they regret."""
     able = (problem.placed >= 0) & np.append(problem.may_lead, False)[problem.placed]
     if problem.candidates is not None:
         able &= problem.candidates
@@ -38,7 +43,7 @@ def check_roles(problem: RolesProblem, roles: Roles) -> Proof:
     unfit = (leads & ~able).any(axis=1) | (leads.sum(axis=1) != wanted)
     if unfit.any():
         row = int(unfit.argmax())
-        return Proof(f"partition {row}: found not {wanted[row]} masters that may lead")
+        return Recount(f"partition {row}: found not {wanted[row]} masters that may lead")
     other = np.zeros_like(able)
     if problem.preferred is not None:
         other = ~_stands_in(problem.placed, problem.preferred)
@@ -59,13 +64,12 @@ def check_roles(problem: RolesProblem, roles: Roles) -> Proof:
     costs = units[:, kinds[leads]].sum(axis=1)
     for part, box in boxes.items():
         costs[part] = (outside_of(loads, *box) ** 2).sum()
-    regrets = regrets_of_nodes(prices, loads, room, boxes)
-    regrets += saved_by(ordered, led, np.broadcast_to(best[:, None], led.shape))
-    proof = proof_of(costs, regrets)
+    regrets = saved_by(ordered, led, np.broadcast_to(best[:, None], led.shape)).astype(object)
+    found = Recount(None, costs, regrets, prices, loads, room, boxes, own)
     claimed = [roles.missing, roles.imbalance, roles.sum_imbalance, roles.role_changes]
     if claimed != [(asked - wanted).sum(), costs[own], costs[in_sum], costs[changes]]:
-        return replace(proof, fault="found other costs than claimed")
-    return proof
+        return replace(found, fault="found other costs than claimed")
+    return found
 
 
 def _stands_in(placed: NDArray[np.int32], listed: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -20,8 +20,7 @@ asked for.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from sys import float_info
 from typing import Any, Final
@@ -44,7 +43,7 @@ from mapcore.planning.nodes import (
     node_table,
 )
 
-__all__ = ["ChangedCluster", "Changes", "apply_changes"]
+__all__ = ["ChangedCluster", "Changes", "apply_changes", "apply_changes_to_all"]
 
 _NUMBERS: Final = (int, float)
 _MODE_AFTER: Final = {
@@ -134,6 +133,7 @@ class ChangedCluster:
     returning: tuple[int, ...]
     _base: Cluster
     _replacing: _Replacing
+    _made: dict[str, Cluster] = field(default_factory=dict)
 
     @property
     def other_maps(self) -> dict[str, ClusterMap]:
@@ -141,9 +141,14 @@ class ChangedCluster:
         maps = self._base.maps
         return {name: entry for name, entry in maps.items() if name != self.map_name}
 
-    @cached_property
+    @property
     def cluster(self) -> Cluster:
-        """The cluster with its nodes changed; its maps are as they were."""
+        """The cluster with its nodes changed; its maps are as they were. Made once for all maps."""
+        if "changed" not in self._made:
+            self._made["changed"] = self._make_cluster()
+        return self._made["changed"]
+
+    def _make_cluster(self) -> Cluster:
         replaced, added, dropped = self._replacing.nodes(self._base)
         changed = self._base.with_node_changes(replaced, added) if replaced or added else self._base
         if dropped:
@@ -197,6 +202,23 @@ def apply_changes(cluster: Cluster, map_name: str | None, changes: Changes) -> C
             that holds copies.
     """
     cluster, map_name, entry = _with_map(cluster, map_name)
+    return _apply(cluster, map_name, entry, (map_name,), changes)
+
+
+def apply_changes_to_all(cluster: Cluster, changes: Changes) -> tuple[ChangedCluster, ...]:
+    """Apply changes to the nodes of a cluster all of whose maps are planned; one result a map.
+
+    Raises:
+        PlanError: as `apply_changes`.
+    """
+    name, entry = next(iter(cluster.maps.items()))
+    first = _apply(cluster, name, entry, tuple(cluster.maps), changes)
+    return tuple(replace(first, map_name=name, entry=entry) for name, entry in cluster.maps.items())
+
+
+def _apply(
+    cluster: Cluster, map_name: str, entry: ClusterMap, planned: Sequence[str], changes: Changes
+) -> ChangedCluster:
     table = node_table(cluster)
     numbers = {
         kind: _numbers(cluster, kind, names) for kind, names in changes.named.items() if names
@@ -212,7 +234,7 @@ def apply_changes(cluster: Cluster, map_name: str | None, changes: Changes) -> C
 
     none = np.empty(0, np.int64)
     emptied = np.concatenate([numbers.get("remove", none), numbers.get("swap", none)])
-    dropped = emptied[_hold_nothing(cluster, map_name, emptied)] if len(emptied) else none
+    dropped = emptied[_hold_nothing(cluster, planned, emptied)] if len(emptied) else none
     names_before = cluster.node_index.names
     replacing = _Replacing(
         modes, weights, tuple(added.values()), frozenset(names_before[n] for n in dropped.tolist())
@@ -265,9 +287,8 @@ def _with_map(cluster: Cluster, name: str | None) -> tuple[Cluster, str, Cluster
     if name is None and len(cluster.maps) == 1:
         name = next(iter(cluster.maps))
     if name is None or name not in cluster.maps:
-        found = "several maps and no name" if name is None else f"no map called {name!r}"
         known = ", ".join(cluster.maps) or "none"
-        raise PlanError(f"map: found {found}, expected the name of one of them: {known}")
+        raise PlanError(f"map: found no map called {name!r}, expected one of these: {known}")
     return cluster, name, cluster.maps[name]
 
 
@@ -329,11 +350,13 @@ def _all_added(cluster: Cluster, changes: Changes) -> dict[str, Node]:
     return added
 
 
-def _hold_nothing(cluster: Cluster, planned: str, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _hold_nothing(
+    cluster: Cluster, planned: Sequence[str], numbers: NDArray[np.int64]
+) -> NDArray[np.bool_]:
     """Whether each node holds nothing now, and is to hold nothing by a map not planned now."""
     free = np.ones(len(numbers), np.bool_)
     for map_name, entry in cluster.maps.items():
-        for each in (entry.current, None if map_name == planned else entry.target):
+        for each in (entry.current, None if map_name in planned else entry.target):
             if each is None:
                 continue
             at = numbers

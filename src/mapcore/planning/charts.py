@@ -13,7 +13,7 @@ from mapcore.states import Placement
 if TYPE_CHECKING:
     from mapcore.planning.plans import Plan
 
-__all__ = ["MASTERS", "busiest_nodes", "bytes_text", "histogram", "node_table_text"]
+__all__ = ["MASTERS", "busiest_nodes", "bytes_text", "few", "histogram", "node_table_text"]
 
 MASTERS: Final = (Placement.MASTER, Placement.PENDING_MASTER)
 
@@ -93,6 +93,12 @@ def bytes_text(count: int) -> str:
     while amount >= 1024 and unit < len(_UNITS) - 1:
         amount, unit = amount / 1024, unit + 1
     return f"{count} B" if unit == 0 else f"{amount:.1f} {_UNITS[unit]}"
+
+
+def few(names: list[str]) -> str:
+    """Return names as a list, the first five of many."""
+    listed = ", ".join(names[:5])
+    return listed if len(names) <= 5 else f"{listed} and {len(names) - 5:,} more"
 
 
 def _classes(loads: NDArray[np.int64]) -> tuple[list[int], list[int]]:

@@ -36,6 +36,7 @@ __all__ = [
     "RowClasses",
     "copy_limits",
     "even_shares",
+    "is_uniform",
     "place",
     "row_classes",
     "spread_excess",
@@ -163,7 +164,7 @@ def place(problem: PlacementProblem, *, interrupt: Callable[[], object] | None =
     )
     if chosen.size and problem.eligible.any():
         outcome = _Outcome.NO_ROOM
-        if _is_uniform(problem):
+        if is_uniform(problem):
             outcome = _place_uniform(problem, chosen, prices, interrupt)
         if outcome == _Outcome.NO_ROOM:
             outcome = _place_priced(problem, chosen, prices, interrupt)
@@ -351,7 +352,7 @@ def spread_excess(problem: PlacementProblem, chosen: NDArray[np.int32]) -> tuple
     """Return the copies above the even share of a value, by level."""
     if not chosen.size:
         return (0,) * len(problem.levels)
-    if _is_uniform(problem) and problem.node_limit is None:  # every row has the same excess
+    if is_uniform(problem) and problem.node_limit is None:  # every row has the same excess
         eligible, row = problem.eligible, chosen[:1][chosen[:1] >= 0]
         return tuple(
             _excess(np.zeros_like(row), level[row], _even_share(len(row), level[eligible]))
@@ -393,7 +394,8 @@ def _excess(rows: NDArray[np.int64], values: NDArray[np.int32], share: NDArray[n
     return int(np.maximum(counts - share[cells // width], 0).sum())
 
 
-def _is_uniform(problem: PlacementProblem) -> bool:
+def is_uniform(problem: PlacementProblem) -> bool:
+    """Whether all partitions are alike: in copies, nodes that they may use, and pins."""
     differing = (
         problem.partition_class,
         problem.class_eligible,

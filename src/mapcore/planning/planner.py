@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypedDict, Unpack, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,16 @@ from mapcore._kernels import _planning
 from mapcore.cluster import Cluster, Node
 from mapcore.maps import PartitionMap, Version
 from mapcore.planning import losses
-from mapcore.planning.changes import ChangedCluster, Changes, apply_changes
+from mapcore.planning.changes import (
+    ChangedCluster,
+    Changes,
+    apply_changes,
+    apply_changes_to_all,
+)
 from mapcore.planning.coupled import is_coupled, place_coupled
 from mapcore.planning.exchange import even_out_slaves, may_exchange
 from mapcore.planning.maintenance import (
+    Records,
     kept_records,
     lent_masters,
     records_of,
@@ -25,9 +31,11 @@ from mapcore.planning.maintenance import (
 )
 from mapcore.planning.measures import copies_that_fit, measure
 from mapcore.planning.nodes import ACTIVE, MAINTENANCE
-from mapcore.planning.placement import place
+from mapcore.planning.placement import Placement as PlacedCopies
+from mapcore.planning.placement import PlacementProblem, place
 from mapcore.planning.plans import Plan, Work
 from mapcore.planning.problem import (
+    Asked,
     Start,
     asked_of,
     kept_copies,
@@ -37,14 +45,47 @@ from mapcore.planning.problem import (
     start_of,
 )
 from mapcore.planning.restrictions import restrict
-from mapcore.planning.roles import assign_roles
+from mapcore.planning.roles import Roles, RolesProblem, assign_roles
+from mapcore.planning.rules import CompiledRules
 from mapcore.planning.sums import Standing, copies_in_sum, masters_in_sum, standing
 from mapcore.states import PERSISTENCE_PAUSED, REPLICATION_PAUSED, Placement, state_code
 
-__all__ = ["plan"]
+__all__ = [
+    "Draft",
+    "draft_of",
+    "finish",
+    "let_signals_in",
+    "masters_wanted",
+    "place_copies",
+    "plan",
+]
 
 _MASTER: Final = state_code(Placement.MASTER)
 _SLAVE: Final = state_code(Placement.SLAVE)
+
+
+class _Changes(TypedDict, total=False):
+    """What `plan` takes besides a map."""
+
+    add: Mapping[str, str | Node] | Iterable[str | Node]
+    remove: Iterable[str]
+    swap: Mapping[str, str]
+    maintain: Iterable[str]
+    fail: Iterable[str]
+    activate: Iterable[str]
+    weights: Mapping[str, float]
+    rebuild: bool
+
+
+@overload
+def plan(cluster: Cluster, *, map: str, **changes: Unpack[_Changes]) -> Plan: ...
+@overload
+def plan(
+    cluster: Cluster,
+    *,
+    map: str | None = None,
+    **changes: Unpack[_Changes],
+) -> Plan | Any: ...
 
 
 def plan(
@@ -59,8 +100,12 @@ def plan(
     activate: Iterable[str] = (),
     weights: Mapping[str, float] = {},
     rebuild: bool = False,
-) -> Plan:
-    """Plan the next map of a cluster.
+) -> Plan | Any:
+    """Plan the next map of a cluster, or of all its maps together.
+
+    With several maps and no `map`, returns a `ClusterPlan`: a `Plan` for each, every map balanced
+    and the sum of them. With `map`, the other maps stay as they are: their targets, and where there
+    is none their current maps, count in the sum.
 
     Without any change, and with those that concern data, every copy is put where the settings ask
     for it. Of the changes, `fail`, `maintain` and the end of maintenance alone move no data, and
@@ -72,7 +117,7 @@ def plan(
     Args:
         cluster: nodes, settings and maps. Planning starts from the current map, or from an empty
             one where there is none.
-        map: the map to plan; may be left out where there is only one.
+        map: the map to plan; without it, all of them.
         add: new nodes: names with their locations, or `Node` values, or names alone.
         remove: nodes that give up all copies.
         swap: old node to new node: the new one gets exactly the copies and roles of the old one.
@@ -98,6 +143,12 @@ def plan(
         weights=weights,
         rebuild=rebuild,
     )
+    if map is None and len(cluster.maps) > 1:
+        from mapcore.planning.cluster_plan import ClusterPlan
+        from mapcore.planning.joint import plan_maps
+
+        plans = plan_maps(apply_changes_to_all(cluster, changes), changes)
+        return ClusterPlan({plan.map_name: plan for plan in plans})
     changed = apply_changes(cluster, map, changes)
     return plan_map(changed, changes, standing(changed.other_maps.values(), changed.index))
 
@@ -110,54 +161,123 @@ def plan_map(changed: ChangedCluster, changes: Changes, others: Standing | None)
         changes: what was asked.
         others: what the other maps hold.
     """
+    draft = draft_of(changed, changes, others)
+    problem, placement = draft.problem, None
+    if problem is not None:
+        problem = copies_in_sum(problem, others, draft.start.table, draft.resting)
+        placement = place_copies(problem)
+    wanted = masters_wanted(draft, placement)
+    table = draft.start.table
+    due = (table.modes == ACTIVE) & table.positive
+    wanted = masters_in_sum(wanted, others, table, due)
+    roles = assign_roles(wanted, interrupt=let_signals_in)
+    return finish(draft, problem, placement, wanted, roles, others)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Draft:
+    """What is known of a plan before anything is placed.
+
+    Attributes:
+        changed: the cluster with the changes applied, and the map.
+        changes: what was asked.
+        asked: what the settings ask of each partition.
+        start: what is.
+        problem: what is asked of the placement, for this map alone; None where no data moves.
+        masters: the masters to keep where possible, as in `Start.masters`.
+        records: what is written down of masters that were lent out.
+        rules: where slaves stand relative to their masters; None where nothing is said.
+    """
+
+    changed: ChangedCluster
+    changes: Changes
+    asked: Asked
+    start: Start
+    problem: PlacementProblem | None
+    masters: NDArray[np.int32]
+    records: Records
+    rules: CompiledRules | None
+
+    @property
+    def resting(self) -> NDArray[np.bool_]:
+        """The nodes in maintenance."""
+        return np.asarray(self.start.table.modes == MAINTENANCE)
+
+
+def draft_of(changed: ChangedCluster, changes: Changes, others: Standing | None) -> Draft:
+    """Read what is and what is asked of one map; what others hold takes room on volumes."""
     asked = asked_of(changed.entry.settings)
     start = start_of(changed, asked)
     rules = rules_of(start, asked, moves_data=changed.moves_data)
-
-    problem, placement = None, None
+    problem = None
     if changed.moves_data:
-        problem = replace(placement_problem(start, asked), rules=rules)
         resting = start.table.modes == MAINTENANCE
-        fitting = copies_that_fit(start.current, changed.cluster.nodes, others)
+        nodes = changed.cluster.nodes
+        fitting = copies_that_fit(start.current, nodes, others)
+        problem = replace(placement_problem(start, asked), rules=rules)
         problem = restrict(problem, start, asked.settings, resting, fitting)
-        problem = copies_in_sum(problem, others, start.table, resting)
-        problem = measure(problem, start, changed.cluster.nodes, others)
-        placing = place_coupled if is_coupled(problem) else place
-        placement = placing(problem, interrupt=_let_signals_in)
-        placed = placement.nodes
-    else:
-        placed = kept_copies(start, asked)
-
+        problem = measure(problem, start, nodes, others)
     masters, records = start.masters, records_of(changed.entry)
     if changed.returning:
         masters, records = restored_masters(start, records, asked.masters)
-    role_problem = roles_problem(
-        start,
-        asked,
-        placed,
-        current_masters=masters,
-        rules=rules,
-        moves_data=changed.moves_data,
-        keep_current=not changed.moves_data and not changes.named["maintain"],
-    )
-    due = (start.table.modes == ACTIVE) & start.table.positive
-    role_problem = masters_in_sum(role_problem, others, start.table, due)
-    roles = assign_roles(role_problem, interrupt=_let_signals_in)
-    if problem is not None and placement is not None and placement.moves and may_exchange(problem):
-        even_out_slaves(problem, role_problem, roles, interrupt=_let_signals_in)
-    if changes.named["maintain"]:
-        records = lent_masters(records, start, masters, roles.is_master, placed)
+    return Draft(changed, changes, asked, start, problem, masters, records, rules)
 
+
+def place_copies(problem: PlacementProblem) -> PlacedCopies:
+    """Place by the engine that the problem needs."""
+    placing = place_coupled if is_coupled(problem) else place
+    return placing(problem, interrupt=let_signals_in)
+
+
+def masters_wanted(draft: Draft, placement: PlacedCopies | None) -> RolesProblem:
+    """Ask for masters among the copies that are placed, or among those that stay."""
+    moves_data = draft.changed.moves_data
+    placed = kept_copies(draft.start, draft.asked) if placement is None else placement.nodes
+    return roles_problem(
+        draft.start,
+        draft.asked,
+        placed,
+        current_masters=draft.masters,
+        rules=draft.rules,
+        moves_data=moves_data,
+        keep_current=not moves_data and not draft.changes.named["maintain"],
+    )
+
+
+def finish(
+    draft: Draft,
+    problem: PlacementProblem | None,
+    placement: PlacedCopies | None,
+    wanted: RolesProblem,
+    roles: Roles,
+    others: Standing | None,
+) -> Plan:
+    """Make the plan of copies and masters that are chosen."""
+    start, records, placed = draft.start, draft.records, wanted.placed
+    if problem is not None and placement is not None and placement.moves and may_exchange(problem):
+        even_out_slaves(problem, wanted, roles, interrupt=let_signals_in)
+    if draft.changes.named["maintain"]:
+        records = lent_masters(records, start, draft.masters, roles.is_master, placed)
     target = _target_map(start, placed, roles.is_master)
     if records or start.losses or start.current.extra:
         extra = with_records(target.extra, kept_records(records, target))
         target = target.replace(extra=with_records(extra, start.losses, losses.FIELD))
+    changed, changes, asked = draft.changed, draft.changes, draft.asked
     return Plan(
         map_name=changed.map_name,
         current=start.current,
         target=target,
         work=Work(
-            changed, changes, asked, start, problem, placement, role_problem, roles, others, rules
+            changed,
+            changes,
+            asked,
+            start,
+            problem,
+            placement,
+            wanted,
+            roles,
+            others,
+            draft.rules,
         ),
     )
 
@@ -191,5 +311,5 @@ def _target_map(
     )
 
 
-def _let_signals_in() -> None:
+def let_signals_in() -> None:
     """Give Python the chance to raise what a signal asks for: engines call this now and then."""

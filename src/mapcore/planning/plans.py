@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mapcore.planning.proofs import PlanCertificate
     from mapcore.planning.report import Forecast
 
-__all__ = ["Balance", "Plan", "Spread", "Work"]
+__all__ = ["Balance", "Plan", "Spread", "Work", "spread_of"]
 
 _MASTERS = (Placement.MASTER, Placement.PENDING_MASTER)
 
@@ -179,7 +179,7 @@ class Plan:
         due = (start.table.modes == ACTIVE) & (weights > 0)
         return Balance(
             *(
-                _spread(loads, weights, mask)
+                spread_of(loads, weights, mask)
                 for which in ((), _MASTERS)
                 for loads, mask in (
                     (self.loads_before(*which), due & self.existed),
@@ -285,9 +285,10 @@ class Plan:
         )
 
 
-def _spread(
+def spread_of(
     loads: NDArray[np.int64], weights: NDArray[np.float64], mask: NDArray[np.bool_]
 ) -> Spread:
+    """Return what some nodes hold per unit of weight."""
     if not mask.any():
         return Spread(0.0, 0.0, 0.0)
     each = loads[mask] / weights[mask]

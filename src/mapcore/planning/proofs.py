@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mapcore.maps import PartitionMap
     from mapcore.planning.plans import Work
 
-__all__ = ["PlanCertificate"]
+__all__ = ["PlanCertificate", "compare_target", "name_parts"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +70,7 @@ class PlanCertificate(Certificate):
         placed, placed_fault, gap = _check_copies(self._work)
         placed[1:1] = _check_rules(self._work)
         led, led_fault = _check_masters(self._work)
-        faults = (placed_fault, led_fault, _compare(self._target, self._work))
+        faults = (placed_fault, led_fault, compare_target(self._target, self._work))
         return (*placed, *led), tuple(fault for fault in faults if fault), gap
 
     def to_dict(self) -> dict[str, Any]:
@@ -94,13 +94,13 @@ def _check_copies(work: Work) -> tuple[list[Objective], str | None, float | None
         proof = check_placement(problem, placement)
         in_sum = None if problem.sum_lower is None else "imbalance in sum"
         names = (*counts, "imbalance of copies", in_sum, "moves")
-        return _objectives(names, proof), proof.fault, None
+        return name_parts(names, proof), proof.fault, None
 
     found, measures = check_coupled(problem, placement), problem.measures
     assert measures is not None
     moved = "moves" if work.start.current.sizes is None else "bytes moved"
     objectives = [
-        *_objectives(counts, found.counts),
+        *name_parts(counts, found.counts),
         Objective(f"imbalance of {measures.unit}", found.imbalance, found.imbalance_bound),
         Objective(moved, found.moved * measures.scale, found.moved_bound * measures.scale),
     ]
@@ -122,10 +122,10 @@ def _check_masters(work: Work) -> tuple[list[Objective], str | None]:
     names = ["imbalance of masters", in_sum, "changes of master"]
     if work.roles_problem.keep_current:
         names = [names[2], *names[:2]]
-    return _objectives(names, proof), proof.fault
+    return name_parts(names, proof), proof.fault
 
 
-def _objectives(names: Iterable[str | None], proof: Proof) -> list[Objective]:
+def name_parts(names: Iterable[str | None], proof: Proof) -> list[Objective]:
     """Name the parts of a proof, as many of them as there are names for; None leaves one out."""
     return [
         Objective(name, value, bound)
@@ -134,7 +134,7 @@ def _objectives(names: Iterable[str | None], proof: Proof) -> list[Objective]:
     ]
 
 
-def _compare(target: PartitionMap, work: Work) -> str | None:
+def compare_target(target: PartitionMap, work: Work) -> str | None:
     """Return how the target map differs from the copies and masters that were proven."""
     placed = work.roles_problem.placed
     held = placed >= 0

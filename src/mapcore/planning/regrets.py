@@ -12,7 +12,7 @@ bound; where nobody has regrets, nothing is better. Costs and prices are compare
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +23,7 @@ __all__ = [
     "Box",
     "Ints",
     "Proof",
+    "Recount",
     "outside_of",
     "proof_of",
     "ranked",
@@ -56,6 +57,39 @@ class Proof:
     def is_optimal(self) -> bool:
         """Whether the choice is sound, and none is better."""
         return self.fault is None and self.costs == self.bounds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recount:
+    """What a choice is, recounted, and what its copies regret at the prices.
+
+    Attributes:
+        fault: why it is none at all, or None.
+        costs: by part.
+        regrets: of its copies, by part.
+        prices: parts by nodes.
+        loads: by node.
+        limit: the most that each node may have.
+        boxes: by part, between what loads nodes pay nothing.
+        own: the part that is imbalance; the next one is that of the sum over maps.
+    """
+
+    fault: str | None
+    costs: NDArray[Any] = field(default_factory=lambda: np.zeros(0, object))
+    regrets: NDArray[Any] = field(default_factory=lambda: np.zeros(0, object))
+    prices: Ints = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    loads: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    limit: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    boxes: Mapping[int, Box] = field(default_factory=dict)
+    own: int = 0
+
+    @property
+    def proof(self) -> Proof:
+        """How good the choice is, once nodes are asked too."""
+        if self.fault:
+            return Proof(self.fault)
+        of_nodes = regrets_of_nodes(self.prices, self.loads, self.limit, self.boxes)
+        return proof_of(self.costs, self.regrets + of_nodes)
 
 
 def saved_by(ordered: Ints, own: Ints, best: Ints) -> Ints:

@@ -20,7 +20,7 @@ from mapcore.states import PLACEMENT_MASK, Placement
 if TYPE_CHECKING:
     from mapcore.planning.plans import Plan, Spread
 
-__all__ = ["Forecast", "report_document", "write_report"]
+__all__ = ["Forecast", "changes_asked", "report_document", "write_report"]
 
 _NODES_LISTED: Final = 64
 
@@ -93,7 +93,7 @@ def report_document(plan: Plan, schedules: Sequence[Forecast] = ()) -> dict[str,
         "partitions": plan.target.partition_count,
         "nodes": plan.target.node_count,
         "movesData": plan.work.changed.moves_data,
-        "changes": _changes(plan),
+        "changes": changes_asked(plan),
         "moves": [move._asdict() for move in plan.moves],
         "movesByReason": plan.moves.by_reason(),
         "bytesMoved": plan.bytes_moved,
@@ -135,7 +135,7 @@ def _heading(plan: Plan) -> Iterator[str]:
         f"{target.partition_count:,} partitions x {asked.copies} copies "
         f"({asked.masters} master) on {target.node_count:,} nodes"
     )
-    changes = [f"{kind} {_few(names)}" for kind, names in _changes(plan).items()]
+    changes = [f"{kind} {charts.few(names)}" for kind, names in changes_asked(plan).items()]
     if changes:
         yield f"changes: {'; '.join(changes)}"
     if not plan.work.changed.moves_data:
@@ -299,7 +299,8 @@ def _loads(plan: Plan) -> dict[str, dict[str, list[int]]]:
     }
 
 
-def _changes(plan: Plan) -> dict[str, list[str]]:
+def changes_asked(plan: Plan) -> dict[str, list[str]]:
+    """Return what was asked to change, names by kind."""
     changes = plan.work.changes
     listed: dict[str, list[str]] = {}
     if changes.add:
@@ -312,11 +313,6 @@ def _changes(plan: Plan) -> dict[str, list[str]]:
     if changes.weights:
         listed["weights"] = [f"{name} {weight:g}" for name, weight in changes.weights.items()]
     return listed
-
-
-def _few(names: list[str]) -> str:
-    listed = ", ".join(names[:5])
-    return listed if len(names) <= 5 else f"{listed} and {len(names) - 5:,} more"
 
 
 def _range(spread: Spread) -> dict[str, float]:

@@ -17,10 +17,20 @@ from mapcore.maps import NodeIndex, PartitionMap
 from mapcore.planning.nodes import NodeTable
 from mapcore.planning.placement import PlacementProblem
 from mapcore.planning.roles import RolesProblem
-from mapcore.planning.shares import share_bounds, shares_with_fixed
+from mapcore.planning.shares import Bounds, share_bounds, shares_with_fixed
 from mapcore.states import Placement
 
-__all__ = ["Standing", "bytes_on", "copies_in_sum", "loads_on", "masters_in_sum", "standing"]
+__all__ = [
+    "Standing",
+    "bytes_on",
+    "copies_asked",
+    "copies_in_sum",
+    "loads_on",
+    "masters_asked",
+    "masters_in_sum",
+    "standing",
+    "within_sum",
+]
 
 _MASTERS = (Placement.MASTER, Placement.PENDING_MASTER)
 
@@ -106,6 +116,16 @@ def _by_index(found: PartitionMap, index: NodeIndex, loads: NDArray[np.int64]) -
     return on
 
 
+def copies_asked(problem: PlacementProblem) -> int:
+    """Return how many copies can be had of those that are asked for, limits of nodes apart."""
+    usable = np.atleast_1d(np.count_nonzero(problem.eligible))
+    row_class: NDArray[np.int32] | int = 0
+    if problem.class_eligible is not None and problem.partition_class is not None:
+        usable = np.count_nonzero(problem.eligible & problem.class_eligible, axis=1)
+        row_class = problem.partition_class
+    return int(np.minimum(problem.copy_counts, usable[row_class]).sum())
+
+
 def copies_in_sum(
     problem: PlacementProblem,
     others: Standing | None,
@@ -123,23 +143,29 @@ def copies_in_sum(
     if others is None:
         return problem
     among = problem.eligible
-    usable = np.atleast_1d(np.count_nonzero(among))
-    row_class: NDArray[np.int32] | int = 0
-    if problem.class_eligible is not None and problem.partition_class is not None:
-        usable = np.count_nonzero(among & problem.class_eligible, axis=1)
-        row_class = problem.partition_class
-    own = int(np.minimum(problem.copy_counts, usable[row_class]).sum())
-    most = others.partitions + len(problem.copy_counts)
-    kept = np.where(resting, problem.lower + others.copies, -1)
-    lower, upper = shares_with_fixed(
-        own + int(others.copies[among].sum()),
+    share = shares_with_fixed(
+        copies_asked(problem) + int(others.copies[among].sum()),
         table.weights,
         table.weight_numbers,
         among,
-        most,
-        kept,
+        others.partitions + len(problem.copy_counts),
+        np.where(resting, problem.lower + others.copies, -1),
     )
-    return replace(problem, sum_lower=lower - others.copies, sum_upper=upper - others.copies)
+    return within_sum(problem, share, others.copies)
+
+
+def within_sum(
+    problem: PlacementProblem, share: Bounds, others: NDArray[np.int64]
+) -> PlacementProblem:
+    """Return the problem with what a share of the sum leaves beside the copies of others."""
+    lower, upper = share
+    return replace(problem, sum_lower=lower - others, sum_upper=upper - others)
+
+
+def masters_asked(problem: RolesProblem) -> int:
+    """Return how many masters can be had of those that are asked for."""
+    able = (problem.placed >= 0) & np.append(problem.may_lead, False)[problem.placed]
+    return int(np.minimum(problem.master_counts, np.count_nonzero(able, axis=1)).sum())
 
 
 def masters_in_sum(
@@ -158,13 +184,11 @@ def masters_in_sum(
     """
     if others is None:
         return problem
-    able = (problem.placed >= 0) & np.append(problem.may_lead, False)[problem.placed]
-    own = int(np.minimum(problem.master_counts, np.count_nonzero(able, axis=1)).sum())
     lower, upper = share_bounds(
-        own + int(others.masters[due].sum()),
+        masters_asked(problem) + int(others.masters[due].sum()),
         table.weights,
         table.weight_numbers,
         due,
-        others.partitions + len(able),
+        others.partitions + len(problem.placed),
     )
     return replace(problem, sum_lower=lower - others.masters, sum_upper=upper - others.masters)

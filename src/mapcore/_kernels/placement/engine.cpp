@@ -71,6 +71,27 @@ Outcome place_uniform(const UniformProblem& problem, Ask ask, void* argument) {
   }
 }
 
+Outcome find_loads(const UniformProblem& problem, int64_t* least, int64_t* most, int32_t* group) {
+  Tree tree;
+  if (!tree.build(problem.levels, problem.nodes, problem.values, problem.eligible)) {
+    return Outcome::NOT_NESTED;
+  }
+  Targets targets;
+  SpreadBounds(tree, problem.copies, targets);
+  if (!WaterLevels(tree, problem.rows, targets)
+           .find(problem.lower, problem.upper, problem.limit)) {
+    return Outcome::NO_ROOM;
+  }
+  for (Node n : tree.by_home) {
+    Vertex v = tree.home[n];
+    while (v > 0 && targets.floor[v] < targets.cap[v]) v = tree.parent[v];
+    least[n] = targets.least[n];
+    most[n] = targets.most[n];
+    group[n] = v;
+  }
+  return Outcome::DONE;
+}
+
 // Copies at a value of each level from which on they count as excess, by class.
 static std::vector<int32_t> even_shares(const PricedProblem& problem, const Tree& tree) {
   const size_t width = static_cast<size_t>(tree.depth) + 1;

@@ -55,6 +55,10 @@ struct PricedProblem {
   int64_t* move_prices;
 };
 
+// The loads of all placements of least excess and then least imbalance: from least to most by node,
+// where copies may pass between the nodes of one group alone, as far as single ones are concerned.
+Outcome find_loads(const UniformProblem& problem, int64_t* least, int64_t* most, int32_t* group);
+
 Outcome place_priced(const PricedProblem& problem, Ask ask, void* argument);
 
 Outcome place_uniform(const UniformProblem& problem, Ask ask, void* argument);

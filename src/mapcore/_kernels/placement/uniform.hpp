@@ -108,6 +108,24 @@ class UniformEngine {
     auto engine = exchanger();
     const auto& label = engine.price_labels(BoundedCosts::Label{1} << 50);
     for (Node n : tree_.by_home) problem_.move_prices[n] = -(label[n] >> 24);
+    raise_prices();
+  }
+
+  // Nodes that the sink does not reach may have any price below that of all others, as long as
+  // they keep their differences: the highest leaves the most to the sum with other maps.
+  void raise_prices() {
+    constexpr int64_t APART = -(int64_t{1} << 25);
+    int64_t lowest = 0, highest = INT64_MIN;
+    for (Node n : tree_.by_home) {
+      const int64_t price = problem_.move_prices[n];
+      if (price < APART)
+        highest = std::max(highest, price);
+      else
+        lowest = std::min(lowest, price);
+    }
+    for (Node n : tree_.by_home) {
+      if (problem_.move_prices[n] < APART) problem_.move_prices[n] += lowest - 1 - highest;
+    }
   }
 
   void check_invariants() const {

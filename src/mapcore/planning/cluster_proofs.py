@@ -1,0 +1,157 @@
+"""The certificate of plans for several maps: what they cost together, and what none goes below."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mapcore.planning.certificate import recount_placement
+from mapcore.planning.certificate_of_roles import recount_roles
+from mapcore.planning.certificate_of_sums import check_sum
+from mapcore.planning.coupled import is_coupled
+from mapcore.planning.objectives import Certificate, Objective
+from mapcore.planning.planner import let_signals_in, place_copies
+from mapcore.planning.proofs import compare_target, name_parts
+from mapcore.planning.regrets import Box, Proof, Recount
+from mapcore.planning.roles import assign_roles
+
+if TYPE_CHECKING:
+    from mapcore.planning.cluster_plan import ClusterPlan
+    from mapcore.planning.plans import Plan
+
+__all__ = ["ClusterCertificate"]
+
+
+class ClusterCertificate(Certificate):
+    """How good the plans of several maps are, each and in sum, by checkers of their own.
+
+    An objective is the sum over maps, but for the imbalance in sum, which is that of what nodes
+    hold of all maps. Maps that are balanced by size or weight count in the sum as they stand; they
+    have objectives of their own, named after the map.
+    """
+
+    def __init__(self, plans: ClusterPlan) -> None:
+        self._plans = plans
+
+    @cached_property
+    def objectives(self) -> tuple[Objective, ...]:
+        """What the plans keep small, the most important first."""
+        return self._findings[0]
+
+    @cached_property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong with the plans, which would be a bug in mapcore."""
+        return self._findings[1]
+
+    @cached_property
+    def _findings(self) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
+        copies, copies_fault = _check_copies(list(self._plans.values()))
+        led, led_fault = _check_masters(list(self._plans.values()))
+        faults = [fault for fault in (copies_fault, led_fault) if fault]
+        coupled: list[Objective] = []
+        for name, plan in self._plans.items():
+            fault = compare_target(plan.target, plan.work)
+            if fault:
+                faults.append(f"{name}: {fault}")
+            if _is_apart(plan):
+                faults += [f"{name}: {each}" for each in plan.certificate.faults]
+                coupled += _named_after(name, plan)
+        return (*copies, *coupled, *led), tuple(faults)
+
+
+def _is_apart(plan: Plan) -> bool:
+    problem = plan.work.placement_problem
+    return problem is not None and is_coupled(problem)
+
+
+def _named_after(name: str, plan: Plan) -> Iterator[Objective]:
+    for each in plan.certificate.objectives:
+        if "master" not in each.name:
+            yield Objective(f"{name}: {each.name}", each.value, each.bound)
+
+
+def _check_copies(plans: Sequence[Plan]) -> tuple[list[Objective], str | None]:
+    found = []
+    share = None
+    for plan in plans:
+        problem, placement, others = (
+            plan.work.placement_problem,
+            plan.work.placement,
+            plan.work.others,
+        )
+        if problem is None or placement is None or _is_apart(plan):
+            continue
+        found.append(recount_placement(problem, placement))
+        assert others is not None
+        assert problem.sum_lower is not None
+        assert problem.sum_upper is not None
+        share = problem.sum_lower + others.copies, problem.sum_upper + others.copies
+    if share is None:
+        return [], None
+    for plan in plans:
+        if _is_apart(plan):
+            held = plan.loads_after()
+            share = share[0] - held, share[1] - held
+    levels = max(each.own for each in found) - 1
+    names = [f"spread excess at level {level + 1}" for level in range(levels)]
+    if levels == 1:
+        names = ["spread excess"]
+    proof = _proven(found, share, lambda: _placed_alone(plans))
+    names = ["copies missing", *names, "imbalance of copies", "imbalance in sum", "moves"]
+    return name_parts(names, proof), proof.fault
+
+
+def _check_masters(plans: Sequence[Plan]) -> tuple[list[Objective], str | None]:
+    found = [recount_roles(plan.work.roles_problem, plan.work.roles) for plan in plans]
+    problem, others = plans[0].work.roles_problem, plans[0].work.others
+    assert others is not None
+    assert problem.sum_lower is not None
+    assert problem.sum_upper is not None
+    share = problem.sum_lower + others.masters, problem.sum_upper + others.masters
+    names = ["imbalance of masters", "imbalance of masters in sum", "changes of master"]
+    if problem.keep_current:
+        names = [names[2], *names[:2]]
+    proof = _proven(found, share, lambda: _led_alone(plans))
+    return name_parts(names, proof), proof.fault
+
+
+def _proven(found: Sequence[Recount], share: Box, alone: Callable[[], list[Recount]]) -> Proof:
+    """Prove by the prices of the plans; where they leave a gap, by those of each map alone too."""
+    proof = check_sum(found, share)
+    if proof.fault or proof.is_optimal:
+        return proof
+    other = check_sum(alone(), share, np.zeros((2, len(share[0])), np.int64))
+    bounds = [
+        max((bound for bound in pair if bound is not None), default=None)
+        for pair in zip(proof.bounds, other.bounds, strict=True)
+    ]
+    return replace(proof, bounds=tuple(bounds))
+
+
+def _placed_alone(plans: Sequence[Plan]) -> list[Recount]:
+    """Recount the placements with the prices that hold if no other map counts."""
+    found = []
+    for plan in plans:
+        problem, placement = plan.work.placement_problem, plan.work.placement
+        if problem is None or placement is None or _is_apart(plan):
+            continue
+        alone = replace(problem, sum_lower=None, sum_upper=None)
+        priced = replace(placement, certificate=place_copies(alone).certificate)
+        found.append(recount_placement(alone, priced))
+    return found
+
+
+def _led_alone(plans: Sequence[Plan]) -> list[Recount]:
+    """Recount the masters with the prices that hold if no other map counts."""
+    found = []
+    for plan in plans:
+        problem, roles = plan.work.roles_problem, plan.work.roles
+        alone = assign_roles(
+            replace(problem, sum_lower=None, sum_upper=None), interrupt=let_signals_in
+        )
+        found.append(recount_roles(problem, replace(roles, certificate=alone.certificate)))
+    return found
