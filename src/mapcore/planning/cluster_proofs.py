@@ -16,14 +16,17 @@ from mapcore.planning.coupled import is_coupled
 from mapcore.planning.objectives import Certificate, Objective
 from mapcore.planning.planner import let_signals_in, place_copies
 from mapcore.planning.proofs import compare_target, name_parts
-from mapcore.planning.regrets import Box, Proof, Recount
-from mapcore.planning.roles import assign_roles
+from mapcore.planning.regrets import Box, Ints, Proof, Recount
+from mapcore.planning.roles import RolesCertificate, assign_roles
 
 if TYPE_CHECKING:
     from mapcore.planning.cluster_plan import ClusterPlan
+    from mapcore.planning.placement import Placement, PlacementProblem
     from mapcore.planning.plans import Plan
 
 __all__ = ["ClusterCertificate"]
+
+_Priced = Callable[[], tuple[list[Recount], Ints]]
 
 
 class ClusterCertificate(Certificate):
@@ -75,34 +78,32 @@ def _named_after(name: str, plan: Plan) -> Iterator[Objective]:
 
 
 def _check_copies(plans: Sequence[Plan]) -> tuple[list[Objective], str | None]:
-    found = []
-    share = None
-    for plan in plans:
-        problem, placement, others = (
-            plan.work.placement_problem,
-            plan.work.placement,
-            plan.work.others,
-        )
-        if problem is None or placement is None or _is_apart(plan):
-            continue
-        found.append(recount_placement(problem, placement))
-        assert others is not None
-        assert problem.sum_lower is not None
-        assert problem.sum_upper is not None
-        share = problem.sum_lower + others.copies, problem.sum_upper + others.copies
-    if share is None:
+    found = [recount_placement(*each) for each in _placements(plans)]
+    if not found:
         return [], None
+    lower, upper = _share_of_copies(plans)
     for plan in plans:
         if _is_apart(plan):
-            held = plan.loads_after()
-            share = share[0] - held, share[1] - held
+            lower, upper = lower - plan.loads_after(), upper - plan.loads_after()
+    share = lower, upper
     levels = max(each.own for each in found) - 1
-    names = [f"spread excess at level {level + 1}" for level in range(levels)]
+    excess = [f"spread excess at level {level + 1}" for level in range(levels)]
     if levels == 1:
-        names = ["spread excess"]
-    proof = _proven(found, share, lambda: _placed_alone(plans))
-    names = ["copies missing", *names, "imbalance of copies", "imbalance in sum", "moves"]
+        excess = ["spread excess"]
+    more = (lambda: _placed_by_gain(plans, share)), (lambda: _placed_alone(plans, share))
+    proof = _proven(found, share, more)
+    names = ["copies missing", *excess, "imbalance of copies", "imbalance in sum", "moves"]
     return name_parts(names, proof), proof.fault
+
+
+def _share_of_copies(plans: Sequence[Plan]) -> Box:
+    """What each node should hold of all maps: every plan says it, less what the others hold."""
+    problem, others = plans[0].work.placement_problem, plans[0].work.others
+    assert problem is not None
+    assert others is not None
+    assert problem.sum_lower is not None
+    assert problem.sum_upper is not None
+    return problem.sum_lower + others.copies, problem.sum_upper + others.copies
 
 
 def _check_masters(plans: Sequence[Plan]) -> tuple[list[Objective], str | None]:
@@ -115,37 +116,82 @@ def _check_masters(plans: Sequence[Plan]) -> tuple[list[Objective], str | None]:
     names = ["imbalance of masters", "imbalance of masters in sum", "changes of master"]
     if problem.keep_current:
         names = [names[2], *names[:2]]
-    proof = _proven(found, share, lambda: _led_alone(plans))
+    more = (lambda: _led_by_gain(plans, share)), (lambda: _led_alone(plans, share))
+    proof = _proven(found, share, more)
     return name_parts(names, proof), proof.fault
 
 
-def _proven(found: Sequence[Recount], share: Box, alone: Callable[[], list[Recount]]) -> Proof:
-    """Prove by the prices of the plans; where they leave a gap, by those of each map alone too."""
+def _proven(found: Sequence[Recount], share: Box, more: Sequence[_Priced]) -> Proof:
+    """Prove by the prices of the plans; where they leave a gap, by more of them."""
     proof = check_sum(found, share)
-    if proof.fault or proof.is_optimal:
-        return proof
-    other = check_sum(alone(), share, np.zeros((2, len(share[0])), np.int64))
-    bounds = [
-        max((bound for bound in pair if bound is not None), default=None)
-        for pair in zip(proof.bounds, other.bounds, strict=True)
-    ]
-    return replace(proof, bounds=tuple(bounds))
+    for priced in more:
+        if proof.fault or proof.is_optimal:
+            return proof
+        again, prices = priced()
+        other = check_sum(again, share, prices)
+        bounds = [
+            max((bound for bound in pair if bound is not None), default=None)
+            for pair in zip(proof.bounds, other.bounds, strict=True)
+        ]
+        proof = replace(proof, bounds=tuple(bounds))
+    return proof
 
 
-def _placed_alone(plans: Sequence[Plan]) -> list[Recount]:
-    """Recount the placements with the prices that hold if no other map counts."""
+def _gaining(held: Ints, share: Box) -> Ints:
+    """Prices by which nodes that hold too little in sum are paid to take more, whatever the map."""
+    return np.stack([np.zeros_like(held), -(held < share[0]).astype(np.int64)])
+
+
+def _placed_by_gain(plans: Sequence[Plan], share: Box) -> tuple[list[Recount], Ints]:
+    """Recount the placements with prices that say how far nodes are from their share in sum."""
+    chosen = list(_placements(plans))
+    current = np.concatenate([problem.current.ravel() for problem, _ in chosen])
+    prices = _gaining(np.bincount(current[current >= 0], minlength=len(share[0])), share)
+    return [
+        recount_placement(
+            problem,
+            replace(
+                made,
+                certificate=replace(made.certificate, sum_prices=prices[0], move_prices=prices[1]),
+            ),
+        )
+        for problem, made in chosen
+    ], prices
+
+
+def _led_by_gain(plans: Sequence[Plan], share: Box) -> tuple[list[Recount], Ints]:
+    """Recount the masters with prices that say how far nodes are from their share in sum."""
+    current = np.concatenate([plan.work.roles_problem.current_masters.ravel() for plan in plans])
+    prices = _gaining(np.bincount(current[current >= 0], minlength=len(share[0])), share)
     found = []
     for plan in plans:
+        roles = plan.work.roles
+        own = roles.certificate.prices[:, 0]
+        by_node = np.stack([own, prices[0], prices[1], np.zeros_like(own)], axis=1)
+        priced = replace(roles, certificate=RolesCertificate(by_node))
+        found.append(recount_roles(plan.work.roles_problem, priced))
+    return found, prices
+
+
+def _placements(plans: Sequence[Plan]) -> Iterator[tuple[PlacementProblem, Placement]]:
+    """The placements that count together: not those of maps that are balanced by weight."""
+    for plan in plans:
         problem, placement = plan.work.placement_problem, plan.work.placement
-        if problem is None or placement is None or _is_apart(plan):
-            continue
+        if problem is not None and placement is not None and not _is_apart(plan):
+            yield problem, placement
+
+
+def _placed_alone(plans: Sequence[Plan], share: Box) -> tuple[list[Recount], Ints]:
+    """Recount the placements with the prices that hold if no other map counts."""
+    found = []
+    for problem, placement in _placements(plans):
         alone = replace(problem, sum_lower=None, sum_upper=None)
         priced = replace(placement, certificate=place_copies(alone).certificate)
         found.append(recount_placement(alone, priced))
-    return found
+    return found, np.zeros((2, len(share[0])), np.int64)
 
 
-def _led_alone(plans: Sequence[Plan]) -> list[Recount]:
+def _led_alone(plans: Sequence[Plan], share: Box) -> tuple[list[Recount], Ints]:
     """Recount the masters with the prices that hold if no other map counts."""
     found = []
     for plan in plans:
@@ -154,4 +200,4 @@ def _led_alone(plans: Sequence[Plan]) -> list[Recount]:
             replace(problem, sum_lower=None, sum_upper=None), interrupt=let_signals_in
         )
         found.append(recount_roles(problem, replace(roles, certificate=alone.certificate)))
-    return found
+    return found, np.zeros((2, len(share[0])), np.int64)
