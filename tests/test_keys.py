@@ -154,3 +154,22 @@ def test_the_numbers_and_names_of_ranges_belong_together(ranges: RangeKeys) -> N
 @given(st.lists(texts, max_size=6), st.lists(texts, max_size=6))
 def test_packed_names_are_equal_where_the_names_are(one: list[str], other: list[str]) -> None:
     assert (PackedNames.of(one) == PackedNames.of(other)) == (one == other)
+
+
+def nest(depth: int) -> list[KeyRange]:
+    """Return ranges of which each is split from the one before, and lies within it."""
+    return [KeyRange(f"r{i}", b"%06d" % i, None, f"r{i - 1}" if i else None) for i in range(depth)]
+
+
+def test_splits_within_splits_are_found_sixty_four_deep() -> None:
+    assert RangeKeys(nest(64)).covering(b"000063") == tuple(range(64))
+    with pytest.raises(RangeError, match="keys that are in 65 ranges at once"):
+        RangeKeys(nest(65))
+
+
+def test_endless_nesting_and_long_lines_of_sources_take_no_longer_than_their_number() -> None:
+    with pytest.raises(RangeError):
+        RangeKeys(nest(20_000))
+    # In a line: each comes from the one before, and lies beside it.
+    line = [KeyRange(f"r{i}", b"%06d" % i, b"%06d" % (i + 1), f"r{i - 1}") for i in range(20_000)]
+    assert len(RangeKeys(line)) == 20_000

@@ -38,6 +38,10 @@ __all__ = [
     "prefix_successor",
 ]
 
+# A split within a split is rare, a third level unheard of; far beyond that, ranges come from
+# somebody who wants them to take long.
+NESTED_MOST: Final = 64
+
 Key: TypeAlias = "bytes | bytearray | memoryview | str"
 
 
@@ -349,8 +353,8 @@ class RangeKeys:
     """Intervals of keys in bytewise order.
 
     `ranges` may be given in any order; they are kept, and numbered, by start. Two ranges may share
-    keys only if one is the source of the other, directly or by way of others: the picture in the
-    middle of a split. Keys that no range covers are gaps.
+    keys only if one is the source of the other, directly or by way of others, at most 64 deep: the
+    picture in the middle of a split. Keys that no range covers are gaps.
 
     Raises:
         MapError: there are no ranges.
@@ -405,12 +409,18 @@ class RangeKeys:
                     "ranges that share no key, or one the source of the other",
                 )
             open_ranges.append(current)
+            if len(open_ranges) > NESTED_MOST:
+                raise RangeError(
+                    current.name,
+                    f"keys that are in {len(open_ranges)} ranges at once",
+                    f"at most {NESTED_MOST}, each split from the one before",
+                )
 
     def _is_source(self, outer: KeyRange, inner: KeyRange) -> bool:
         if not outer.covers(inner):
             return False
         ancestor: str | None = inner.source
-        for _ in range(len(self.ranges)):
+        for _ in range(NESTED_MOST):
             if ancestor is None or ancestor == outer.name:
                 break
             number = self._numbers.get(ancestor)
@@ -502,7 +512,7 @@ def _in_order(ranges: Iterable[KeyRange]) -> list[KeyRange]:
 def _generation(item: KeyRange, sources: Mapping[str, str | None]) -> int:
     """How many of the ranges this one comes from, one by way of the other."""
     source, generation = item.source, 0
-    while source is not None and source in sources and generation < len(sources):
+    while source is not None and source in sources and generation < NESTED_MOST:
         source = sources[source]
         generation += 1
     return generation
