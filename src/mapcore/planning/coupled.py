@@ -107,7 +107,7 @@ def _best_of_starts(
     goal = (missing, empty, 0, *excess)
     best = _improved(problem, flow, Order.LARGEST_FIRST, interrupt)
     least = _grade(problem, best)
-    if least <= goal:
+    if _reaches(least, goal):
         return best, True
     held = _held_legally(problem)
     if held is not None:
@@ -115,12 +115,16 @@ def _best_of_starts(
         if (grade := _grade(problem, found)) <= least:
             best, least = found, grade
     for order in (Order.SMALLEST_FIRST, Order.KEPT):
-        if least <= goal:
+        if _reaches(least, goal):
             break
         found = _improved(problem, flow, order, interrupt)
         if (grade := _grade(problem, found)) < least:
             best, least = found, grade
-    return best, least <= goal
+    return best, _reaches(least, goal)
+
+
+def _reaches(grade: tuple[int, ...], goal: tuple[int, ...]) -> bool:
+    return all(found <= asked for found, asked in zip(grade, goal, strict=True))
 
 
 def _grade(problem: PlacementProblem, nodes: NDArray[np.int32]) -> tuple[int, ...]:

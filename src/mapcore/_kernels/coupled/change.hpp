@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <vector>
 
 #include "engine.hpp"
 
@@ -68,34 +69,25 @@ struct Balance {
 // How the copies of a row stand to each other. One number orders the costs of rows as the
 // objective does: a digit for rules that are broken, then one a level for copies above the even
 // share, the outermost first; sums of a few rows do not overflow it.
-struct Crowding {
-  static constexpr int MOST_COPIES = 256;
-  const Problem& problem;
+class Crowding {
+ public:
+  explicit Crowding(const Problem& given)
+      : problem(given), broken_(given.rules.count ? static_cast<size_t>(given.rows) : 0, UNKNOWN) {}
+
+  // To be called whenever a row changes.
+  void forget(Row row) {
+    if (problem.rules.count) broken_[static_cast<size_t>(row)] = UNKNOWN;
+  }
 
   int32_t value(int32_t level, Node n) const {
     return problem.values[static_cast<int64_t>(level) * problem.nodes + n];
   }
-  Wide more_broken(const Node* nodes, int32_t count, Node from, Node to) const {
-    Node changed[MOST_COPIES];
-    if (count >= MOST_COPIES) return 0;
-    int32_t left = 0;
-    for (int32_t i = 0; i < count; ++i) {
-      if (nodes[i] != from) changed[left++] = nodes[i];
-    }
-    if (to >= 0) changed[left++] = to;
-    const int32_t more = least_broken(problem.rules, changed, left) -
-                         least_broken(problem.rules, nodes, count);
-    return more * (Wide{1} << digit() * problem.levels);
-  }
   const int32_t* shares(Row row) const {
     return problem.class_share + static_cast<int64_t>(problem.row_class[row]) * problem.levels;
   }
-  int digit() const { return std::max(1, std::min(14, 120 / (problem.levels + 1))); }  // bits
-  Wide unit(int32_t level) const { return Wide{1} << digit() * (problem.levels - 1 - level); }
-
   bool breaks_needlessly(Row row, const Node* nodes, int32_t count) const {
     return problem.rules.count &&
-           least_broken(problem.rules, nodes, count) > problem.class_broken[problem.row_class[row]];
+           broken_now(row, nodes, count) > problem.class_broken[problem.row_class[row]];
   }
   // Whether a row breaks more rules than it must, or any place has more than its even share of it.
   bool is_crowded(Row row, const Node* nodes, int32_t count) const {
@@ -114,7 +106,7 @@ struct Crowding {
   // What `row` costs more with a copy on `to` instead of on `from`; -1 for nowhere.
   Wide exchange(Row row, const Node* nodes, int32_t count, Node from, Node to) const {
     const int32_t* share = shares(row);
-    Wide cost = problem.rules.count ? more_broken(nodes, count, from, to) : 0;
+    Wide cost = problem.rules.count ? more_broken(row, nodes, count, from, to) : 0;
     for (int32_t k = 0; k < problem.levels; ++k) {
       const int32_t left = from < 0 ? -1 : value(k, from), entered = to < 0 ? -1 : value(k, to);
       if (left == entered) continue;
@@ -129,6 +121,40 @@ struct Crowding {
     }
     return cost;
   }
+
+ private:
+  static constexpr int32_t MOST_COPIES = 256, UNKNOWN = -1;
+
+  int digit() const { return std::max(1, std::min(14, 120 / (problem.levels + 1))); }  // bits
+  Wide unit(int32_t level) const { return Wide{1} << digit() * (problem.levels - 1 - level); }
+
+  // The innermost of the places that rules name; those around it follow from it.
+  int32_t place(Node n) const {
+    return problem.rules.ancestors[(static_cast<int64_t>(n) + 1) * problem.rules.depths - 1];
+  }
+  int32_t broken_now(Row row, const Node* nodes, int32_t count) const {
+    int32_t& known = broken_[static_cast<size_t>(row)];
+    if (known == UNKNOWN) known = least_broken(problem.rules, nodes, count);
+    return known;
+  }
+  Wide more_broken(Row row, const Node* nodes, int32_t count, Node from, Node to) const {
+    if (count >= MOST_COPIES || (from >= 0 && to >= 0 && place(from) == place(to) &&
+                                 problem.rules.may_lead[from] == problem.rules.may_lead[to])) {
+      return 0;
+    }
+    Node changed[MOST_COPIES];
+    int32_t left = 0;
+    for (int32_t i = 0; i < count; ++i) {
+      if (nodes[i] != from) changed[left++] = nodes[i];
+    }
+    if (to >= 0) changed[left++] = to;
+    const int32_t more =
+        least_broken(problem.rules, changed, left) - broken_now(row, nodes, count);
+    return more * (Wide{1} << digit() * problem.levels);
+  }
+
+  const Problem& problem;
+  mutable std::vector<int32_t> broken_;  // by row: slaves against the rules, as far as known
 };
 
 }  // namespace mapcore::coupled

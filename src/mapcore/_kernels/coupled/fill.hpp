@@ -57,10 +57,12 @@ class Fill {
   }
 
   // Take copies off nodes that cannot hold what they have: the fewest bytes that are enough.
-  void evict() {
+  bool evict() {
+    bool any = false;
     for (Node n = 0; n < problem_.nodes; ++n) {
-      for (Row p; (p = to_evict(n)) >= 0;) state_.remove(p, n);
+      for (Row p; (p = to_evict(n)) >= 0; any = true) state_.remove(p, n);
     }
+    return any;
   }
 
   // Returns whether any copy was placed.

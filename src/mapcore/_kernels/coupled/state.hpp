@@ -14,7 +14,7 @@ class State {
   explicit State(const Problem& problem)
       : problem(problem),
         balance{problem},
-        crowding{problem},
+        crowding(problem),
         load(static_cast<size_t>(problem.nodes), 0),
         bytes(static_cast<size_t>(problem.nodes), 0),
         held_(static_cast<size_t>(problem.nodes)),
@@ -171,7 +171,7 @@ class State {
 
   const Problem& problem;
   const Balance balance;
-  const Crowding crowding;
+  Crowding crowding;
   std::vector<Load> load;      // by node
   std::vector<int64_t> bytes;  // by node
 
@@ -193,6 +193,7 @@ class State {
     return frozen;
   }
   void enter(Row p, Node n) {
+    crowding.forget(p);
     auto& rows = held_[n];
     auto at = rows.end();
     if (is_sorted_[n]) {
@@ -203,6 +204,7 @@ class State {
     count_in(n, problem.load[p], problem.bytes[p]);
   }
   void leave(Row p, Node n) {
+    crowding.forget(p);
     held(n);
     auto& rows = held_[n];
     rows.erase(std::lower_bound(rows.begin(), rows.end(), p,
