@@ -163,7 +163,7 @@ class Quorum(_Value, frozen=True):
 
 
 class Balance(_Value, frozen=True):
-    """How far the number of copies of a node may be from its share beyond rounding."""
+    """How many copies a node may hold beyond its rounded share, where that saves moves."""
 
     slack: int = 0
     extra: Mapping[str, Any] = {}

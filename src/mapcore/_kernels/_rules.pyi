@@ -31,3 +31,14 @@ def count_broken(
     may_lead: NDArray[np.uint8],
     broken: NDArray[np.int32],
 ) -> None: ...
+def keep_masters(
+    current: NDArray[np.int32],
+    masters: NDArray[np.int32],
+    chosen: NDArray[np.int32],
+    kinds: NDArray[np.int32],
+    may_hold: NDArray[np.uint8],
+    may_lead: NDArray[np.uint8],
+    pinned: NDArray[np.int32],
+    levels: NDArray[np.int32],
+    shares: NDArray[np.int64],
+) -> int: ...

@@ -31,6 +31,27 @@ cdef extern from "coupled/leaders.hpp" namespace "mapcore::coupled" nogil:
     int32_t broken_under(const Rules &, const int32_t *, int32_t, const uint8_t *)
 
 
+cdef extern from "coupled/masters_kept.hpp" namespace "mapcore::coupled" nogil:
+    cdef struct Placed:
+        const int32_t *current
+        int32_t current_width
+        const int32_t *masters
+        int32_t masters_width
+        int32_t *chosen
+        int32_t width
+        int64_t rows
+        const int32_t *kind
+        const uint8_t *may_hold
+        const uint8_t *may_lead
+        const int32_t *pinned
+        int32_t pinned_width
+        int32_t nodes
+
+    cdef cppclass MasterKeeper:
+        MasterKeeper(const Placed &, const Spread &, const int64_t *) except +
+        int64_t run() except +
+
+
 MOST_LEVELS = MOST_DEPTHS
 
 
@@ -132,3 +153,51 @@ def count_broken(
     with nogil:
         for p in range(rows.shape[0]):
             broken[p] = broken_under(rules, &rows[p, 0], width_of(rows, p), &is_master[p, 0])
+
+
+def keep_masters(
+    const int32_t[:, ::1] current,
+    const int32_t[:, ::1] masters,
+    int32_t[:, ::1] chosen,
+    const int32_t[::1] kinds,
+    const uint8_t[:, ::1] may_hold,
+    const uint8_t[::1] may_lead,
+    const int32_t[:, ::1] pinned,
+    const int32_t[:, ::1] levels,
+    const int64_t[:, ::1] shares,
+):
+    """Let moves that take masters trade places with moves of slaves; return how many did.
+
+    `kinds` is each row's number in `may_hold` and `shares`, which is kinds by levels.
+    """
+    cdef Placed placed
+    cdef Spread spread
+    cdef MasterKeeper *keeper
+    cdef int64_t traded
+    if chosen.shape[0] == 0 or chosen.shape[1] == 0 or current.shape[1] == 0:
+        return 0
+    if masters.shape[1] == 0 or may_lead.shape[0] == 0:
+        return 0
+    placed.current = &current[0, 0]
+    placed.current_width = <int32_t>current.shape[1]
+    placed.masters = &masters[0, 0]
+    placed.masters_width = <int32_t>masters.shape[1]
+    placed.chosen = &chosen[0, 0]
+    placed.width = <int32_t>chosen.shape[1]
+    placed.rows = chosen.shape[0]
+    placed.kind = &kinds[0]
+    placed.may_hold = &may_hold[0, 0]
+    placed.may_lead = &may_lead[0]
+    placed.pinned_width = <int32_t>pinned.shape[1]
+    placed.pinned = &pinned[0, 0] if pinned.shape[1] > 0 else NULL
+    placed.nodes = <int32_t>may_lead.shape[0]
+    spread.count = <int32_t>levels.shape[0]
+    spread.nodes = levels.shape[1]
+    spread.levels = &levels[0, 0] if spread.count > 0 else NULL
+    keeper = new MasterKeeper(placed, spread, &shares[0, 0] if spread.count > 0 else NULL)
+    try:
+        with nogil:
+            traded = keeper.run()
+    finally:
+        del keeper
+    return traded

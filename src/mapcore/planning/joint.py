@@ -27,6 +27,7 @@ from mapcore.planning.planner import (
     let_signals_in,
     masters_wanted,
     place_copies,
+    with_masters_kept,
 )
 from mapcore.planning.plans import Plan
 from mapcore.planning.roles import Roles, RolesProblem, assign_roles
@@ -55,6 +56,10 @@ def plan_maps(changed: Sequence[ChangedCluster], changes: Changes) -> list[Plan]
     placements: list[Placement | None] = [None] * len(drafts)
     if copies is not None:
         copies.place_all()
+        copies.placements = [
+            with_masters_kept(*parts)
+            for parts in zip(drafts, copies.problems, copies.placements, strict=True)
+        ]
         placements = list(copies.placements)
     wanted = [
         masters_wanted(draft, placement)

@@ -200,6 +200,11 @@ class RowClasses(NamedTuple):
 
 def row_classes(problem: PlacementProblem) -> RowClasses:
     """Tell the partitions apart by what they ask for."""
+    if is_uniform(problem) and len(problem.copy_counts):
+        every = problem.eligible[None, :]
+        copies = min(int(problem.copy_counts[0]), int(np.count_nonzero(every)))
+        one = np.array([copies], np.int32)
+        return RowClasses(np.zeros(len(problem.copy_counts), np.int32), one, one * 0, every)
     nodes = problem.eligible[None, :]
     group_of = np.zeros(len(problem.copy_counts), np.int32)
     if problem.class_eligible is not None and problem.partition_class is not None:

@@ -29,6 +29,7 @@ from mapcore.planning.maintenance import (
     restored_masters,
     with_records,
 )
+from mapcore.planning.masters_kept import keep_masters
 from mapcore.planning.measures import copies_that_fit, measure
 from mapcore.planning.nodes import ACTIVE, MAINTENANCE
 from mapcore.planning.placement import Placement as PlacedCopies
@@ -39,12 +40,14 @@ from mapcore.planning.problem import (
     Start,
     asked_of,
     kept_copies,
+    may_lead,
     placement_problem,
     roles_problem,
     rules_of,
     start_of,
+    with_slack,
 )
-from mapcore.planning.restrictions import restrict
+from mapcore.planning.restrictions import check_restrictions, restrict
 from mapcore.planning.roles import Roles, RolesProblem, assign_roles
 from mapcore.planning.rules import CompiledRules
 from mapcore.planning.sums import Standing, copies_in_sum, masters_in_sum, standing
@@ -58,6 +61,7 @@ __all__ = [
     "masters_wanted",
     "place_copies",
     "plan",
+    "with_masters_kept",
 ]
 
 _MASTER: Final = state_code(Placement.MASTER)
@@ -165,7 +169,7 @@ def plan_map(changed: ChangedCluster, changes: Changes, others: Standing | None)
     problem, placement = draft.problem, None
     if problem is not None:
         problem = copies_in_sum(problem, others, draft.start.table, draft.resting)
-        placement = place_copies(problem)
+        placement = with_masters_kept(draft, problem, place_copies(problem))
     wanted = masters_wanted(draft, placement)
     table = draft.start.table
     due = (table.modes == ACTIVE) & table.positive
@@ -216,10 +220,13 @@ def draft_of(changed: ChangedCluster, changes: Changes, others: Standing | None)
         fitting = copies_that_fit(start.current, nodes, others)
         problem = replace(placement_problem(start, asked), rules=rules)
         problem = restrict(problem, start, asked.settings, resting, fitting)
+        problem = with_slack(problem, start, asked.settings)
         problem = measure(problem, start, nodes, others)
+    else:
+        check_restrictions(start, asked.settings)
     masters, records = start.masters, records_of(changed.entry)
     if changed.returning:
-        masters, records = restored_masters(start, records, asked.masters)
+        masters, records = restored_masters(start, records, asked.row_masters(len(start.table)))
     return Draft(changed, changes, asked, start, problem, masters, records, rules)
 
 
@@ -227,6 +234,16 @@ def place_copies(problem: PlacementProblem) -> PlacedCopies:
     """Place by the engine that the problem needs."""
     placing = place_coupled if is_coupled(problem) else place
     return placing(problem, interrupt=let_signals_in)
+
+
+def with_masters_kept(
+    draft: Draft, problem: PlacementProblem, placement: PlacedCopies
+) -> PlacedCopies:
+    """Return the placement with as few masters moved as trades of moves allow."""
+    if is_coupled(problem):
+        return placement
+    leads = may_lead(draft.start.table, moves_data=True)
+    return keep_masters(problem, placement, draft.start.masters, leads)
 
 
 def masters_wanted(draft: Draft, placement: PlacedCopies | None) -> RolesProblem:

@@ -32,6 +32,7 @@ from mapcore.planning.traffic import Traffic, traffic_of
 from mapcore.states import Placement
 
 if TYPE_CHECKING:
+    from mapcore.planning.conflicts import Conflict
     from mapcore.planning.explain import NodeExplanation, PartitionExplanation
     from mapcore.planning.proofs import PlanCertificate
     from mapcore.planning.report import Forecast
@@ -212,6 +213,16 @@ class Plan:
         from mapcore.planning.shortfalls import find_warnings
 
         return find_warnings(self)
+
+    @cached_property
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """Settings that cannot all be met: smallest sets by name, and what would do.
+
+        Takes tens of times as long as the plan did, where anything falls short; else nothing.
+        """
+        from mapcore.planning.conflicts import find_conflicts
+
+        return find_conflicts(self)
 
     @overload
     def explain(self, *, partition: int | str) -> PartitionExplanation: ...

@@ -6,7 +6,7 @@ few passes over each.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -29,7 +29,9 @@ from mapcore.planning.nodes import (
 from mapcore.planning.placement import PlacementProblem
 from mapcore.planning.roles import RolesProblem
 from mapcore.planning.rules import CompiledRules, check_rules, compile_rules, rules_in_force
-from mapcore.planning.shares import share_bounds, shares_with_fixed
+from mapcore.planning.shares import share_bounds, shares_with_fixed, widened
+
+_MOST_SPREAD_LEVELS: Final = 8
 
 __all__ = [
     "Asked",
@@ -42,6 +44,7 @@ __all__ = [
     "roles_problem",
     "rules_of",
     "start_of",
+    "with_slack",
 ]
 
 
@@ -97,6 +100,14 @@ class Asked:
     masters: int
     depths: tuple[int, ...]
 
+    def row_copies(self, nodes: int) -> int:
+        """Return how many copies a row is made for: one more than nodes is as many as any more."""
+        return min(self.copies, nodes + 1)
+
+    def row_masters(self, nodes: int) -> int:
+        """Return how many masters a row is made for, likewise."""
+        return min(self.masters, nodes + 1)
+
 
 def asked_of(settings: Settings) -> Asked:
     """Read the settings.
@@ -123,6 +134,11 @@ def asked_of(settings: Settings) -> Asked:
             )
     check_rules(settings)
     depths = tuple(settings.levels.index(level) + 1 for level in settings.spread_levels)
+    if len(depths) > _MOST_SPREAD_LEVELS:
+        raise PlanError(
+            f"settings.spread: found {len(depths)} levels to spread over, expected at most "
+            f"{_MOST_SPREAD_LEVELS}; name those that matter"
+        )
     return Asked(settings, constraints.copy_count, constraints.master, depths)
 
 
@@ -148,7 +164,7 @@ def start_of(changed: ChangedCluster, asked: Asked) -> Start:
         # Copies of a lost node that is swapped are to be had again, elsewhere, and lead nothing.
         read_flags = flags.copy()
         read_flags[old[flags[old] & Flag.LOST > 0]] = Flag.DETHRONED
-    held, masters = _tables(current, asked.masters, read_flags, renumbered)
+    held, masters = _tables(current, asked.row_masters(len(table)), read_flags, renumbered)
     losses = losses_of(
         current, changed.entry, (flags & Flag.LOST) > 0, (flags & Flag.RECOVERING) > 0
     )
@@ -173,7 +189,7 @@ def placement_problem(start: Start, asked: Asked) -> PlacementProblem:
             f"found no node that may hold copies among {len(table)}, expected at least one that "
             "is active and has a weight above 0"
         )
-    counts = np.full(partitions, asked.copies, np.int32)
+    counts = np.full(partitions, asked.row_copies(len(table)), np.int32)
     counts[list(start.losses)] = 0
     if not resting.any():
         total = (partitions - len(start.losses)) * min(asked.copies, int(np.count_nonzero(taking)))
@@ -206,6 +222,22 @@ def placement_problem(start: Start, asked: Asked) -> PlacementProblem:
         pinned=pinned,
         node_limit=np.where(resting, kept, partitions),
     )
+
+
+def with_slack(problem: PlacementProblem, start: Start, settings: Settings) -> PlacementProblem:
+    """Return the problem in which nodes may stray from their shares by `balance.slack` copies.
+
+    Evenness is traded for moves, so a first map, of which every copy moves, is even. Nodes in
+    maintenance keep exactly what they hold.
+    """
+    slack = 0 if settings.balance is None else settings.balance.slack
+    if not slack or not (start.held >= 0).any():
+        return problem
+    partitions = len(problem.copy_counts)
+    most: NDArray[np.int64] | int = partitions if problem.node_limit is None else problem.node_limit
+    among = problem.eligible & (start.table.modes != MAINTENANCE)
+    lower, upper = widened((problem.lower, problem.upper), min(slack, partitions), most, among)
+    return replace(problem, lower=lower, upper=upper)
 
 
 def kept_copies(start: Start, asked: Asked) -> NDArray[np.int32]:
@@ -251,14 +283,15 @@ def roles_problem(
     due = (table.modes == ACTIVE) & table.positive
     able = may_lead(table, moves_data)
     partitions = len(placed)
-    total = partitions * asked.masters
-    if placed.shape[1] < asked.masters or not due.all():
-        total = _planning.count_able(placed, able.view(np.uint8), asked.masters)
+    masters = asked.row_masters(len(table))
+    total = partitions * masters
+    if placed.shape[1] < masters or not due.all():
+        total = _planning.count_able(placed, able.view(np.uint8), masters)
     lower, upper = share_bounds(total, table.weights, table.weight_numbers, due, partitions)
     return RolesProblem(
         placed=placed,
         current_masters=current_masters,
-        master_counts=np.full(partitions, asked.masters, np.int32),
+        master_counts=np.full(partitions, masters, np.int32),
         may_lead=able,
         lower=lower,
         upper=upper,

@@ -68,7 +68,7 @@ class PlanCertificate(Certificate):
     @cached_property
     def _findings(self) -> tuple[tuple[Objective, ...], tuple[str, ...], float | None]:
         placed, placed_fault, gap = _check_copies(self._work)
-        placed[1:1] = _check_rules(self._work)
+        placed[:1] = [*_with_copies_beyond(self._work, placed[:1]), *_check_rules(self._work)]
         led, led_fault = _check_masters(self._work)
         faults = (placed_fault, led_fault, compare_target(self._target, self._work))
         return (*placed, *led), tuple(fault for fault in faults if fault), gap
@@ -105,6 +105,18 @@ def _check_copies(work: Work) -> tuple[list[Objective], str | None, float | None
         Objective(moved, found.moved * measures.scale, found.moved_bound * measures.scale),
     ]
     return objectives, found.fault, found.gap
+
+
+def _with_copies_beyond(work: Work, missing: list[Objective]) -> list[Objective]:
+    """Count the copies that no row is made for, as there are fewer nodes."""
+    copies, partitions = work.asked.copies, len(work.roles_problem.placed)
+    beyond = (copies - work.asked.row_copies(len(work.start.table))) * partitions
+    return [
+        Objective(
+            each.name, each.value + beyond, None if each.bound is None else each.bound + beyond
+        )
+        for each in missing
+    ]
 
 
 def _check_rules(work: Work) -> list[Objective]:

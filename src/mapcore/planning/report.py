@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mapcore.maps import PartitionMap
 from mapcore.planning import charts
 from mapcore.planning.charts import bytes_text
+from mapcore.planning.conflicts import are_soon_found
 from mapcore.planning.nodes import ACTIVE, MAINTENANCE
 from mapcore.states import PLACEMENT_MASK, Placement
 
@@ -79,6 +80,7 @@ def write_report(plan: Plan, schedules: Sequence[Forecast] = ()) -> str:
         _scatter(plan),
         str(plan.certificate).splitlines(),
         _warnings(plan),
+        _conflicts(plan),
     )
     return "\n\n".join(text for text in ("\n".join(lines) for lines in sections) if text)
 
@@ -125,6 +127,9 @@ def report_document(plan: Plan, schedules: Sequence[Forecast] = ()) -> dict[str,
         "loads": _loads(plan),
         "certificate": plan.certificate.to_dict(),
         "warnings": list(plan.warnings),
+        "conflicts": [conflict.to_dict() for conflict in plan.conflicts]
+        if are_soon_found(plan)
+        else None,
     }
 
 
@@ -230,6 +235,16 @@ def _scatter(plan: Plan) -> Iterator[str]:
     alone = int(scatter.lost.sum())
     if alone:
         yield f"{alone:,} masters could pass to no other node"
+
+
+def _conflicts(plan: Plan) -> Iterator[str]:
+    if not are_soon_found(plan):
+        if plan.work.placement and (plan.work.placement.missing or plan.broken_rules.any()):
+            yield "conflicts: not looked for in a plan of this size; Plan.conflicts does"
+    elif plan.conflicts:
+        yield "conflicts:"
+        for conflict in plan.conflicts:
+            yield from wrap(str(conflict), 98, initial_indent="  - ", subsequent_indent="    ")
 
 
 def _warnings(plan: Plan) -> Iterator[str]:

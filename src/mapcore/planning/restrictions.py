@@ -27,7 +27,7 @@ from mapcore.planning.placement import PlacementProblem
 from mapcore.planning.problem import Start
 from mapcore.planning.shares import shares_with_fixed
 
-__all__ = ["FIELDS", "restrict", "unmet_pins"]
+__all__ = ["FIELDS", "check_restrictions", "restrict", "unmet_pins"]
 
 FIELDS: Final = ("require", "forbidden", "pinned", "maxCopiesPerNode")
 _NODE_LIMIT: Final = "maxCopies"
@@ -45,6 +45,17 @@ class _Classes:
 
     numbers: NDArray[np.int32]
     eligible: NDArray[np.bool_]
+
+
+def check_restrictions(start: Start, settings: Settings) -> None:
+    """Check the fields, where they are not looked at otherwise.
+
+    Raises:
+        PlanError: a field of the wrong kind, or a node or partition that does not exist.
+    """
+    _limits(start, settings)
+    _classes(start, settings)
+    _pins(start, settings)
 
 
 def restrict(
@@ -179,10 +190,11 @@ def _limits(start: Start, settings: Settings) -> NDArray[np.int64] | None:
             raise PlanError(f"{place}: found {value!r}, expected a whole number from 0 up")
     if common is None and not own:
         return None
-    unlimited = start.current.partition_count if common is None else common
+    most = start.current.partition_count
+    unlimited = most if common is None else min(common, most)
     limits = np.full(len(start.table), unlimited, np.int64)
     for number, limit in own.items():
-        limits[number] = limit
+        limits[number] = min(limit, most)
     return limits
 
 

@@ -15,7 +15,7 @@ from math import lcm
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Bounds", "share_bounds", "shares_with_fixed"]
+__all__ = ["Bounds", "share_bounds", "shares_with_fixed", "widened"]
 
 Bounds = tuple[NDArray[np.int64], NDArray[np.int64]]
 """The floor and the ceiling of each node's share, int64."""
@@ -98,6 +98,21 @@ def shares_with_fixed(
         outside[wrong] = True
     lower[held] = upper[held] = fixed[held]
     return lower, upper
+
+
+def widened(
+    bounds: Bounds, slack: int, most: NDArray[np.int64] | int, among: NDArray[np.bool_]
+) -> Bounds:
+    """Return bounds that each of some nodes may exceed by `slack`, within 0 and `most`.
+
+    What a node is due even above its `most` stays as it is.
+    """
+    lower, upper = bounds
+    highest = np.maximum(np.minimum(upper + slack, most), upper)
+    return (
+        np.where(among, np.maximum(lower - slack, 0), lower),
+        np.where(among, highest, upper),
+    )
 
 
 def _integers(weights: Sequence[float]) -> list[int]:

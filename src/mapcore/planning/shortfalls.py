@@ -77,6 +77,7 @@ def _missing_copies(plan: Plan) -> Iterator[str]:
     able = int(np.count_nonzero((table.modes == ACTIVE) & table.positive))
     constraints = asked.settings.constraints
     if able < asked.copies:
+        missing = asked.copies * plan.target.partition_count - plan.target.copy_count
         gap = asked.copies - able
         fewer = (
             f"lower constraints.slave to {constraints.slave - gap}"
@@ -86,7 +87,7 @@ def _missing_copies(plan: Plan) -> Iterator[str]:
         yield (
             f"constraints ask for {asked.copies} copies, {able} nodes may hold one: "
             f"{gap} {'copy' if gap == 1 else 'copies'} of every partition missing "
-            f"({placement.missing} in all); add {gap} {'node' if gap == 1 else 'nodes'} or {fewer}"
+            f"({missing:,} in all); add {gap} {'node' if gap == 1 else 'nodes'} or {fewer}"
         )
     elif not (short := tuple(_full_volumes(plan))):
         yield (
@@ -243,15 +244,18 @@ def _settings_not_honoured(plan: Plan) -> Iterator[str]:
     settings = plan.work.asked.settings
     if settings.max_peers is not None:
         yield "settings.maxPeers was not taken into account: nodes may exchange data with any other"
-    if settings.balance is not None and settings.balance.slack:
+    problem = plan.work.placement_problem
+    measures = None if problem is None else problem.measures
+    if measures is not None and measures.unit != "copies" and settings.balance is not None:
         yield (
             f"settings.balance.slack {settings.balance.slack} was not taken into account: "
-            "copies are balanced to the floor and ceiling of each share"
+            f"balance counts {measures.unit}, slack counts copies"
         )
     if settings.num_partitions not in (None, plan.current.partition_count):
         yield (
             f"settings.numPartitions is {settings.num_partitions}, the map has "
-            f"{plan.current.partition_count} partitions: a plan does not change their number"
+            f"{plan.current.partition_count} partitions: a plan "
+            "does not change their number, mapcore.planning.resizing.resized does"
         )
 
 
