@@ -206,6 +206,22 @@ def test_report_and_document_tell_of_each_map_and_of_the_sum() -> None:
     assert repr(plans) == "<ClusterPlan of m0, m1, m2: 48 moves, 0 role changes>"
 
 
+def test_moves_for_the_sum_say_so() -> None:
+    cluster = maps(4, partitions=6, nodes=8, slave=0)
+    alone = mapcore.plan(cluster.with_maps({"m0": cluster.maps["m0"]})).target
+    for name in cluster.maps:
+        cluster = cluster.with_current(alone, name)
+    plans = planned(cluster)
+    reasons = {move.reason for plan in plans.values() for move in plan.moves}
+    assert reasons
+    assert all("of all maps" in reason for reason in reasons)
+    full = np.flatnonzero(alone.loads())[0]
+    unmoved = next(plan for plan in plans.values() if plan.target.loads()[full] == 0)
+    partition = int(np.flatnonzero(unmoved.moves.sources == full)[0])
+    explained = str(unmoved.explain(partition=unmoved.moves[partition].partition))
+    assert "the node must hold less of all maps than the ceiling of its share" in explained
+
+
 def test_a_target_that_is_not_what_was_proven_is_found() -> None:
     plans = planned(maps(2, partitions=8, nodes=6, zones=3))
     swapped = ClusterPlan(

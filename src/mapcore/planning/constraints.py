@@ -266,6 +266,20 @@ class HoldsItsShare(Constraint):
         return situation.to_ceiling <= 0
 
 
+class HoldsItsShareInSum(Constraint):
+    """A node holds no more of all maps than the ceiling of its share of them."""
+
+    name = "balance in sum"
+    sentence = "the node must hold less of all maps than the ceiling of its share"
+    is_hard = False
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes that hold their share of all maps."""
+        if situation.problem is None or situation.problem.sum_upper is None:
+            return situation.nobody
+        return np.asarray(situation.loads >= situation.problem.sum_upper)
+
+
 class StaysPut(Constraint):
     """A copy moves only where something is gained."""
 
@@ -306,6 +320,7 @@ CONSTRAINTS: Final[tuple[Constraint, ...]] = (
     KeepsRules(),
     SpreadsOut(),
     HoldsItsShare(),
+    HoldsItsShareInSum(),
     StaysPut(),
     OthersServe(),
 )

@@ -43,6 +43,10 @@ class Reason(IntEnum):
     ABOVE_LEAD = 17
     BELOW_LEAD = 18
     LEAD_PASSED_ON = 19
+    ABOVE_SUM = 20
+    BELOW_SUM = 21
+    LEAD_ABOVE_SUM = 22
+    LEAD_BELOW_SUM = 23
 
 
 _WORDS: Final = {
@@ -55,6 +59,8 @@ _WORDS: Final = {
     Reason.SPREAD: "spread: too many copies in {place}",
     Reason.ABOVE_SHARE: "balance: {other} holds above its share",
     Reason.BELOW_SHARE: "balance: {node} holds below its share",
+    Reason.ABOVE_SUM: "balance in sum: {other} holds above its share of all maps",
+    Reason.BELOW_SUM: "balance in sum: {node} holds below its share of all maps",
     Reason.PASSED_ON: "balance: {other} makes room for a copy of another node",
     Reason.BACK: "{node} is back and still holds an older copy",
     Reason.DEAD: "dead copy",
@@ -65,6 +71,8 @@ _WORDS: Final = {
     Reason.MASTERLESS: "no master now",
     Reason.ABOVE_LEAD: "balance of masters: {other} leads above its share",
     Reason.BELOW_LEAD: "balance of masters: {node} leads below its share",
+    Reason.LEAD_ABOVE_SUM: "balance of masters in sum: {other} leads above its share of all maps",
+    Reason.LEAD_BELOW_SUM: "balance of masters in sum: {node} leads below its share of all maps",
     Reason.LEAD_PASSED_ON: "balance of masters: {other} makes room for another partition",
 }
 

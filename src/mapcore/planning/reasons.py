@@ -98,6 +98,9 @@ def list_role_changes(
     before = _padded(before, len(table))
     is_back = np.zeros(len(table), np.bool_)
     is_back[list(returning)] = True
+    above_sum = below_sum = np.zeros(len(table), np.bool_)
+    if problem.sum_lower is not None and problem.sum_upper is not None:
+        above_sum, below_sum = before > problem.sum_upper, before < problem.sum_lower
     reasons = np.select(
         [
             previous < 0,
@@ -109,6 +112,8 @@ def list_role_changes(
             ~_holds(target, partitions, previous),
             before[previous] > problem.upper[previous],
             before[nodes] < problem.lower[nodes],
+            above_sum[previous],
+            below_sum[nodes],
         ],
         [
             Reason.MASTERLESS,
@@ -120,6 +125,8 @@ def list_role_changes(
             Reason.COPY_MOVED,
             Reason.ABOVE_LEAD,
             Reason.BELOW_LEAD,
+            Reason.LEAD_ABOVE_SUM,
+            Reason.LEAD_BELOW_SUM,
         ],
         Reason.LEAD_PASSED_ON,
     ).astype(np.uint8)
@@ -158,6 +165,12 @@ def _move_reasons(
             (to_ceiling[replaced] < 0, Reason.ABOVE_SHARE),
             (below[nodes] > 0, Reason.BELOW_SHARE),
         ]
+        if problem.sum_lower is not None and problem.sum_upper is not None:
+            held = np.bincount(start.held[start.held >= 0], minlength=len(table))
+            cases += [
+                (held[replaced] > problem.sum_upper[replaced], Reason.ABOVE_SUM),
+                (held[nodes] < problem.sum_lower[nodes], Reason.BELOW_SUM),
+            ]
     conditions, reasons = zip(*cases, strict=True)
     chosen: NDArray[np.uint8] = np.select(conditions, reasons, Reason.PASSED_ON).astype(np.uint8)
     return chosen
