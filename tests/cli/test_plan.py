@@ -253,3 +253,18 @@ def test_a_picture_of_several_maps_needs_the_name_of_one(run: Run, write: Write)
     result = run("plan", write(two_maps()), "--plot", "balance.png")
     assert result.exit_code == 2
     assert "found 2 maps, expected the name of one (--map)" in result.stderr
+
+
+def test_partitions_without_a_copy_in_reach_are_named_and_the_plan_falls_short(
+    run: Run, write: Write
+) -> None:
+    document = one_map()
+    nodes = [name for row in document["map"]["partitions"]["0"].values() for name in row]
+    failed = [part for name in nodes for part in ("--fail", name)]
+    path = str(write(document))
+    result = run("plan", path, *failed, "--swap", f"{nodes[0]}=new", "--strict", "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert "0" in report["lost"]
+    assert report["warnings"][0].startswith("no live copy is left of ")
+    assert all(move["source"] not in (None, *nodes) for move in report["moves"])

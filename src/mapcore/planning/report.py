@@ -126,6 +126,7 @@ def report_document(plan: Plan, schedules: Sequence[Forecast] = ()) -> dict[str,
         "traffic": _traffic(plan),
         "loads": _loads(plan),
         "certificate": plan.certificate.to_dict(),
+        "lost": list(plan.lost),
         "warnings": list(plan.warnings),
         "conflicts": [conflict.to_dict() for conflict in plan.conflicts]
         if are_soon_found(plan)
