@@ -27,7 +27,8 @@ from mapcore.wire import (
     snapshot,
 )
 from mapcore.wire.edits import Edit
-from tests.key_strategies import range_keys, routed_maps
+from mapcore.wire.encoding import Reader, Writer
+from tests.key_strategies import keys, range_keys, routed_maps
 
 MASTER = state_code(Placement.MASTER)
 SLAVE = state_code(Placement.SLAVE)
@@ -320,12 +321,19 @@ def test_any_bytes_at_all_end_in_a_map_or_the_error(body: bytes) -> None:
         load_snapshot(sealed(b"mcap\1\0" + body))
 
 
+# Parts of a message: a number of 62 bits; lists of no string and of one; 2 ** 31 - 1 partitions.
+MANY = b"\xff" * 8 + b"\x3f"
+NO_STRINGS = b"\0\1\0\1"
+NODE_A = b"\1\1\0\1\1\1a"
+MOST_PARTITIONS = b"\xff\xff\xff\xff\7"
+
+
 @pytest.mark.parametrize(
     "body",
     [
-        b"\0\0" + b"\xff" * 8 + b"\1",
-        b"\0\0\0" + b"\0" + b"\xff\xff\xff\xff\7" + b"\0\1" + b"\0" + b"\xff\xff\xff\xff\7\1",
-        b"\0\0\1\0\1a" + b"\0" + b"\xff\xff\xff\xff\7" + b"\0\1" + b"\0" + b"\1\1\0" + b"\xff" * 8,
+        b"\0\0" + MANY + b"\1",
+        b"\0\0" + NO_STRINGS + b"\0" + MOST_PARTITIONS + b"\0\1" + NO_STRINGS + MANY + b"\1",
+        b"\0\0" + NODE_A + b"\0" + MOST_PARTITIONS + b"\0\1" + NO_STRINGS + b"\1\1\0" + MANY,
     ],
     ids=["names", "rows", "copies"],
 )
@@ -345,6 +353,24 @@ def test_ranges_that_overlap_are_no_map() -> None:
         keys=RangeKeys([KeyRange("one", b"a", b"b"), KeyRange("two", b"b", b"c")]),
     )
     message = snapshot(held)
-    assert message.count(b"\2\1b") == 1
+    assert message.count(b"\1bc") == 1
     with pytest.raises(WireError, match="found no map"):
-        load_snapshot(sealed(message[:-4].replace(b"\2\1b", b"\2\1c")))
+        load_snapshot(sealed(message[:-4].replace(b"\1bc", b"\1cd")))
+
+
+@given(st.lists(st.one_of(st.binary(max_size=12), keys, st.binary(min_size=254, max_size=300))))
+def test_lists_of_strings_come_back(items: list[bytes]) -> None:
+    writer = Writer()
+    writer.strings(items)
+    reader = Reader(memoryview(bytes(writer.data)))
+    assert reader.strings() == items
+    reader.end()
+
+
+@pytest.mark.parametrize("count", [65_535, 65_536, 65_537, 140_000])
+def test_lists_of_strings_of_many_chunks_come_back(count: int) -> None:
+    items = [b"node%d" % number for number in range(count)]
+    writer = Writer()
+    writer.strings(items)
+    assert len(writer.data) < 4 * count
+    assert Reader(memoryview(bytes(writer.data))).strings() == items

@@ -5,8 +5,8 @@ the body, and the CRC-32 of all of it; numbers are little-endian. The body is ma
 
 - numbers: seven bits a byte, low bits first, the top bit set where more follow;
 - arrays: their length, the bits of one entry (1 to 32), and the entries' bits one after the other;
-- lists of byte strings: each as the size of the prefix that it shares with the one before (one
-  byte), the size of the rest, and the rest.
+- lists of byte strings: two arrays, of how many bytes each shares with the one before (255 at most)
+  and how many follow; then what follows, of one after the other.
 
 Nothing is allocated by what a message announces: only once the bytes for it are there.
 """
@@ -32,7 +32,7 @@ DELTA: Final = 1
 _KINDS: Final = {SNAPSHOT: "a snapshot", DELTA: "a delta"}
 _MAGIC: Final = b"mcap"
 _FORMAT: Final = 1
-_CHUNK: Final = 1 << 16  # of entries packed at once; a multiple of 8, so that chunks end on bytes
+_CHUNK: Final = 1 << 16  # of entries at once; a multiple of 8, so that packed ones end on bytes
 _SHARED_MOST: Final = 255
 
 
@@ -76,16 +76,13 @@ class Writer:
     def strings(self, items: Iterable[bytes]) -> None:
         """Write byte strings, each by what it does not share with the one before."""
         listed = list(items)
-        self.number(len(listed))
-        before = b""
-        for item in listed:
-            shared, most = 0, min(len(before), len(item), _SHARED_MOST)
-            while shared < most and before[shared] == item[shared]:
-                shared += 1
-            self.data.append(shared)
-            self.number(len(item) - shared)
-            self.data += item[shared:]
-            before = item
+        sizes = np.fromiter(map(len, listed), np.int64, len(listed))
+        shared = _shared_sizes(listed, sizes)
+        self.array(shared)
+        self.array(sizes - shared)
+        self.data += b"".join(
+            [item[size:] for item, size in zip(listed, shared.tolist(), strict=True)]
+        )
 
     def keys(self, keys: KeyFunction) -> None:
         """Write a key function."""
@@ -119,6 +116,20 @@ class Writer:
         palette, places = np.unique(codes, return_inverse=True)
         self.array(palette)
         self.array(places)
+
+
+def _shared_sizes(items: Sequence[bytes], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many bytes each string shares with the one before, `_SHARED_MOST` at most."""
+    shared = np.zeros(len(items), np.int64)
+    for first in range(0, len(items) - 1, _CHUNK):
+        some = np.array([item[:_SHARED_MOST] for item in items[first : first + _CHUNK + 1]])
+        rows = some.view(np.uint8).reshape(len(some), -1)
+        differs = rows[1:] != rows[:-1]
+        equal = np.where(differs.any(axis=1), differs.argmax(axis=1), rows.shape[1])
+        shared[first + 1 : first + len(some)] = equal
+    # What is shared beyond the end of the shorter one is padding.
+    shared[1:] = np.minimum(shared[1:], np.minimum(sizes[1:], sizes[:-1]))
+    return shared
 
 
 def opened(data: Buffer, expected_kind: int | None) -> tuple[int, Reader]:
@@ -194,16 +205,19 @@ class Reader:
 
     def strings(self) -> list[bytes]:
         """Read byte strings."""
-        count = self.number()
-        if count * 2 > len(self.data) - self.at:
-            raise WireError(f"found {count} strings announced, expected fewer in what is left")
+        shared, sizes = self.array(), self.array()
+        if len(shared) != len(sizes) or np.any(shared > _SHARED_MOST):
+            raise WireError(
+                f"found {len(shared)} prefixes of {len(sizes)} strings, or too long ones"
+            )
+        if np.any(shared > np.concatenate([np.zeros(1, np.int64), shared + sizes])[:-1]):
+            raise WireError("found a string that shares more than the one before has")
+        data = bytes(self.take(int(sizes.sum())))
         items: list[bytes] = []
-        before = b""
-        for _ in range(count):
-            shared = self.take(1)[0]
-            if shared > len(before):
-                raise WireError("found a string that shares more than the one before has")
-            before = before[:shared] + bytes(self.take(self.number()))
+        before, at = b"", 0
+        for prefix, size in zip(shared.tolist(), sizes.tolist(), strict=True):
+            before = before[:prefix] + data[at : at + size]
+            at += size
             items.append(before)
         return items
 
