@@ -148,6 +148,38 @@ def test_plan_by_rules(benchmark: BenchmarkFixture, scale: Callable[[int], int],
     )
 
 
+@pytest.mark.parametrize("kind", ["a tag for every fourth partition", "maintain one, remove one"])
+def test_plan_with_partitions_that_differ(
+    benchmark: BenchmarkFixture, scale: Callable[[int], int], kind: str
+) -> None:
+    nodes, partitions = scale(40_000), scale(65_536)
+    cluster = cluster_of(nodes, partitions)
+    changes: dict[str, Any] = {}
+    if kind == "maintain one, remove one":
+        cluster = cluster.with_current(mapcore.plan(cluster).target)
+        changes = {"maintain": ["node00001"], "remove": ["node00002"]}
+    else:
+        tagged = tuple(
+            replace(node, tags=("ssd",)) if number % 3 else node
+            for number, node in enumerate(cluster.nodes)
+        )
+        require = {str(partition): ["ssd"] for partition in range(0, partitions, 4)}
+        settings = replace(cluster.settings, extra={"require": require})
+        cluster = mapcore.Cluster(
+            nodes=tagged, settings=settings, maps={"map": ClusterMap(settings=settings)}
+        )
+    numbers = np.random.default_rng(1).integers(0, 2**63 - 1, partitions * COPIES)
+    compare(
+        benchmark,
+        row=f"plan, {nodes:,} nodes × {partitions:,} × {COPIES}: {kind}",
+        ours=lambda: mapcore.plan(cluster, **changes),
+        peer=lambda: np.argsort(numbers, kind="stable"),
+        peer_name="stable argsort of as many int64",
+        rounds=5,
+        note=f"{len(mapcore.plan(cluster, **changes).moves):,} moves",
+    )
+
+
 def test_plan_against_a_minimum_cost_flow(
     benchmark: BenchmarkFixture, scale: Callable[[int], int]
 ) -> None:

@@ -62,6 +62,12 @@ def place_priced(
     move_prices: NDArray[np.int64],
     interrupt: Callable[[], object] | None,
 ) -> Outcome: ...
+def count_excess(
+    chosen: NDArray[np.int32],
+    row_class: NDArray[np.int32],
+    levels: NDArray[np.int32],
+    shares: NDArray[np.int32],
+) -> list[int]: ...
 def order_rows(
     current: NDArray[np.int32], chosen: NDArray[np.int32], loads: NDArray[np.int64]
 ) -> int: ...

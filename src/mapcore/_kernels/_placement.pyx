@@ -1,6 +1,8 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """The exact placement engine: arrays in, arrays out."""
 
+from array import array
+
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libcpp cimport bool as cbool
 
@@ -215,6 +217,44 @@ def place_priced(
     if watch.raised is not None:
         raise watch.raised
     return outcome
+
+
+def count_excess(
+    const int32_t[:, ::1] chosen,
+    const int32_t[::1] row_class,
+    const int32_t[:, ::1] levels,
+    const int32_t[:, ::1] shares,
+):
+    """Return by level how many copies stand above the even share of a value.
+
+    `shares` are classes by levels.
+    """
+    cdef Py_ssize_t partition, column, level
+    cdef int32_t value, highest
+    cdef int64_t above
+    cdef int64_t[::1] counts
+    excess = []
+    for level in range(levels.shape[0]):
+        above = 0
+        highest = -1
+        with nogil:
+            for column in range(levels.shape[1]):
+                highest = max(highest, levels[level, column])
+        counts = array("q", bytes(8 * (<Py_ssize_t>highest + 1)))
+        with nogil:
+            for partition in range(chosen.shape[0]):
+                for column in range(chosen.shape[1]):
+                    if chosen[partition, column] < 0:
+                        break
+                    value = levels[level, chosen[partition, column]]
+                    above += counts[value] >= shares[row_class[partition], level]
+                    counts[value] += 1
+                for column in range(chosen.shape[1]):
+                    if chosen[partition, column] < 0:
+                        break
+                    counts[levels[level, chosen[partition, column]]] = 0
+        excess.append(above)
+    return excess
 
 
 def order_rows(

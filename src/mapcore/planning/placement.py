@@ -14,8 +14,8 @@ for, each line before the next:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -162,12 +162,15 @@ def place(problem: PlacementProblem, *, interrupt: Callable[[], object] | None =
         np.zeros(nodes, np.int64),
         np.zeros(nodes, np.int64),
     )
+    alike = _alike(problem)
     if chosen.size and problem.eligible.any():
+        unused = problem.eligible & ~alike.eligible
+        prices.balance[unused] = _price_of_unused(problem, unused)
         outcome = _Outcome.NO_ROOM
-        if is_uniform(problem):
-            outcome = _place_uniform(problem, chosen, prices, interrupt)
+        if is_uniform(alike) and alike.eligible.any():
+            outcome = _place_uniform(alike, chosen, prices, interrupt)
         if outcome == _Outcome.NO_ROOM:
-            outcome = _place_priced(problem, chosen, prices, interrupt)
+            outcome = _place_priced(alike, chosen, prices, interrupt)
         if outcome == _Outcome.NOT_NESTED:
             raise PlanError("found a value of a spread level in two values of the level above")
         assert outcome == _Outcome.DONE, outcome
@@ -210,16 +213,14 @@ def row_classes(problem: PlacementProblem) -> RowClasses:
     if problem.class_eligible is not None and problem.partition_class is not None:
         nodes = problem.eligible & problem.class_eligible
         group_of = problem.partition_class
-    copies = np.minimum(problem.copy_counts, nodes.sum(axis=1)[group_of])
-    kinds, numbers = np.unique(
-        np.stack([copies, group_of]).astype(np.int32), axis=1, return_inverse=True
-    )
-    return RowClasses(
-        numbers.reshape(-1).astype(np.int32),
-        np.ascontiguousarray(kinds[0]),
-        np.ascontiguousarray(kinds[1]),
-        nodes,
-    )
+    room = np.count_nonzero(nodes, axis=1)
+    most = max(0, int(problem.copy_counts.max(initial=0)))
+    codes = np.minimum(problem.copy_counts, room[group_of]) * np.int64(len(nodes)) + group_of
+    kinds = np.flatnonzero(np.bincount(codes, minlength=1))
+    numbers = np.zeros((most + 1) * len(nodes), np.int32)
+    numbers[kinds] = np.arange(len(kinds))
+    asked, groups = (part.astype(np.int32) for part in np.divmod(kinds, len(nodes)))
+    return RowClasses(numbers[codes], asked, groups, nodes)
 
 
 def even_shares(problem: PlacementProblem, classes: RowClasses) -> NDArray[np.int32]:
@@ -273,7 +274,7 @@ def _place_priced(
         pinned = np.empty((len(chosen), 0), np.int32)
     # Limits may leave copies without a node: they go to nodes that stand for nowhere.
     used = np.asarray(groups.any(axis=0))
-    prices.balance[~used] = -2 * problem.lower[~used] - 2  # at which they stay as empty as they are
+    prices.balance[~used] = _price_of_unused(problem, ~used)
     nowhere = 0 if problem.node_limit is None else chosen.shape[1]
     grown = _Prices(
         *(np.append(p, np.zeros((*p.shape[:-1], nowhere), np.int64), -1) for p in prices)
@@ -304,6 +305,12 @@ def _place_priced(
 
 def _contiguous(by_node: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
     return None if by_node is None else np.ascontiguousarray(by_node)
+
+
+def _price_of_unused(problem: PlacementProblem, nodes: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """The balance price at which nodes that no partition may use are best left empty."""
+    price: NDArray[np.int64] = -2 * problem.lower[nodes] - 2
+    return price
 
 
 def _with_nowhere(by_node: NDArray[Any], count: int, value: int) -> NDArray[Any]:
@@ -355,35 +362,21 @@ def _imbalance(
 
 def spread_excess(problem: PlacementProblem, chosen: NDArray[np.int32]) -> tuple[int, ...]:
     """Return the copies above the even share of a value, by level."""
+    problem = _alike(problem)
     if not chosen.size:
         return (0,) * len(problem.levels)
+    rows, times = chosen, 1
     if is_uniform(problem) and problem.node_limit is None:  # every row has the same excess
-        eligible, row = problem.eligible, chosen[:1][chosen[:1] >= 0]
-        return tuple(
-            _excess(np.zeros_like(row), level[row], _even_share(len(row), level[eligible]))
-            * len(chosen)
-            for level in problem.levels
-        )
-    excess = [0] * len(problem.levels)
-    for usable, rows in _by_class(problem):
-        copies = np.minimum(problem.copy_counts[rows], np.int64(np.count_nonzero(usable)))
-        by_copy, slot = np.nonzero(chosen[rows] >= 0)
-        nodes = chosen[rows][by_copy, slot]
-        for k, level in enumerate(problem.levels):
-            excess[k] += _excess(by_copy, level[nodes], _even_share(copies, level[usable]))
-    return tuple(excess)
-
-
-def _by_class(
-    problem: PlacementProblem,
-) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.int64]]]:
-    if problem.class_eligible is None or problem.partition_class is None:
-        yield problem.eligible, np.arange(len(problem.copy_counts))
-        return
-    for number, narrower in enumerate(problem.class_eligible):
-        rows = np.flatnonzero(problem.partition_class == number)
-        if len(rows):
-            yield problem.eligible & narrower, rows
+        rows, times = chosen[:1], len(chosen)
+        problem = replace(problem, copy_counts=problem.copy_counts[:1])
+    classes = row_classes(problem)
+    excess = _placement.count_excess(
+        np.ascontiguousarray(rows),
+        classes.numbers,
+        np.ascontiguousarray(problem.levels),
+        even_shares(problem, classes),
+    )
+    return tuple(each * times for each in excess)
 
 
 def _even_share(copies: NDArray[np.int64] | int, values: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -392,11 +385,12 @@ def _even_share(copies: NDArray[np.int64] | int, values: NDArray[np.int32]) -> N
     return share
 
 
-def _excess(rows: NDArray[np.int64], values: NDArray[np.int32], share: NDArray[np.int64]) -> int:
-    """Copies above a row's share at one value; `rows` and `values` by copy, `share` by row."""
-    width = int(values.max(initial=0)) + 1
-    cells, counts = np.unique(rows.astype(np.int64) * width + values, return_counts=True)
-    return int(np.maximum(counts - share[cells // width], 0).sum())
+def _alike(problem: PlacementProblem) -> PlacementProblem:
+    """Where all partitions are of one class, the others need not hear of classes."""
+    if problem.class_eligible is None or len(problem.class_eligible) != 1:
+        return problem
+    eligible = problem.eligible & problem.class_eligible[0]
+    return replace(problem, eligible=eligible, partition_class=None, class_eligible=None)
 
 
 def is_uniform(problem: PlacementProblem) -> bool:

@@ -216,7 +216,8 @@ def draft_of(changed: ChangedCluster, changes: Changes, others: Standing | None)
     problem = None
     if changed.moves_data:
         resting = start.table.modes == MAINTENANCE
-        nodes = changed.cluster.nodes
+        # Volumes count only where sizes are known, and many nodes take milliseconds to make.
+        nodes = () if start.current.sizes is None else changed.cluster.nodes
         fitting = copies_that_fit(start.current, nodes, others)
         problem = replace(placement_problem(start, asked), rules=rules)
         problem = restrict(problem, start, asked.settings, resting, fitting)

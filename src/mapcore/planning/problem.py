@@ -198,7 +198,8 @@ def placement_problem(start: Start, asked: Asked) -> PlacementProblem:
 
     # What a node in maintenance holds stays there, up to the count, and nothing is added to it.
     is_pinned = (start.held >= 0) & resting[start.held]
-    is_pinned &= np.cumsum(is_pinned, axis=1) <= asked.copies
+    if is_pinned.shape[1] > asked.copies:
+        is_pinned &= np.cumsum(is_pinned, axis=1) <= asked.copies
     pinned = np.where(is_pinned, start.held, np.int32(-1))
     pinned_counts = np.count_nonzero(is_pinned, axis=1)
     kept = np.bincount(pinned[pinned >= 0], minlength=len(table))

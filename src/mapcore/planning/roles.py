@@ -238,12 +238,17 @@ class _Scale:
 
     def split(self, prices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (imbalance, imbalance of the sum, changes, not preferred) of each price."""
-        parts, rest = [], prices
-        for bits in (self.imbalance_bits, self.sum_bits, self.change_bits):
-            part = (rest + (1 << bits >> 1)) >> bits
-            rest = rest - (part << bits)
-            parts.append(part)
-        return np.stack([*parts, rest]).T
+        parts = np.zeros((4, len(prices)), np.int64)
+        rest, bits_above = prices, -1
+        for part, bits in zip(
+            parts, (self.imbalance_bits, self.sum_bits, self.change_bits), strict=False
+        ):
+            if bits != bits_above:  # else the part above holds all that this one could
+                np.right_shift(rest + (1 << bits >> 1), bits, out=part)
+                rest = rest - (part << bits)
+            bits_above = bits
+        parts[3] = rest
+        return parts.T
 
 
 def _farthest(lower: NDArray[np.int64], upper: NDArray[np.int64], most: NDArray[np.int64]) -> int:

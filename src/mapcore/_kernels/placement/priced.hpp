@@ -9,6 +9,7 @@
 
 #include "engine.hpp"
 #include "exchange.hpp"
+#include "kinds.hpp"
 #include "pools.hpp"
 
 namespace mapcore::placement {
@@ -68,7 +69,9 @@ class PricedStart {
     }
   }
 
-  void fill(Pools& pools) {
+  // kinds: the tree of the pools, which has one level more, of nodes that the same rows may use.
+  void fill(Pools& pools, const Tree& kinds) {
+    kinds_ = &kinds;
     pools.mix(true);
     for (int64_t p = 0; p < rows_.count; ++p) {
       poll_();
@@ -163,6 +166,8 @@ class PricedStart {
     }
     const size_t group = static_cast<size_t>(rows_.classes.group[cls]) * tree_.parent.size();
     auto enters = [&](Vertex u) {
+      if (u >= tree_.vertices())
+        return rows_.allowed(cls, kinds_->by_home[kinds_->first_node(u)]);
       if (usable_[group + u] == 0) return false;
       Label cost = least_enter(u, p, cls);
       for (Vertex v = u; v > 0; v = tree_.parent[v]) cost += costs_.enter(cls, v, count_.at[v]);
@@ -203,6 +208,7 @@ class PricedStart {
   std::vector<int64_t>& load_;
   Poll& poll_;
   RowCount count_;
+  const Tree* kinds_ = nullptr;
   std::vector<int32_t> usable_;         // group x vertex: nodes below that the group may use
   std::vector<int32_t> open_children_;  // group x vertex: children that have any
   uint32_t turn_ = 0;
@@ -274,8 +280,9 @@ class PricedEngine {
     }
     PricedStart start(rows_, costs_, load_, poll_);
     start.keep();
-    Pools pools(tree_, load_, least, most);
-    start.fill(pools);
+    const Tree kinds = with_kinds(tree_, classes_.mask);
+    Pools pools(kinds, load_, least, most);
+    start.fill(pools, kinds);
   }
 
   // The flow to the sink that is optimal at these labels, as near to the loads as can be.

@@ -36,6 +36,13 @@ struct Tree {
   // values: levels x nodes. False where a value of one level lies in two of the level above.
   bool build(int32_t levels, int32_t node_count, const int32_t* values, const uint8_t* eligible);
 
+  // Add a level below the last. A value of it lies in one home; vertices keep their numbers.
+  void refine(const int32_t* value) {
+    ++depth;
+    add_level(value, home);
+    find_ranges();
+  }
+
  private:
   bool add_level(const int32_t* value, std::vector<Vertex>& at);
   void find_ranges();
