@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,8 +21,6 @@ from mapcore.planning.regrets import Box, Recount
 from tests.planning.clusters import MASTER, SLAVE, settings
 from tests.planning.test_sums import maps
 from tests.twins.joint_oracle import least_costs
-
-UNEVEN: Final = {307}  # where spread over uneven zones hides a shift between maps
 
 
 def random_maps(seed: int) -> tuple[Cluster, dict[str, Any]]:
@@ -94,16 +92,14 @@ def test_no_plan_is_better_balanced_and_no_bound_is_above_the_optimum(first: int
         assert plans.certificate.faults == ()
         assert found["copies missing"].value == best[0], seed
         assert found["imbalance of copies"].value == best[2], seed
-        if seed not in UNEVEN:
-            assert found["imbalance in sum"].value == best[3], seed
+        assert found["imbalance in sum"].value == best[3], seed
         moves = found["moves"]
-        if found["imbalance in sum"].value == best[3]:
-            assert moves.value >= best[4] >= (moves.bound or 0), seed
-            extra += moves.value - best[4]
-            least += best[4]
+        assert moves.value >= best[4] >= (moves.bound or 0), seed
+        extra += moves.value - best[4]
+        least += best[4]
         proven += plans.certificate.is_optimal
     assert proven >= 50
-    assert extra <= least * 0.15
+    assert extra <= least * 0.02
 
 
 def test_many_small_maps_do_not_burden_the_same_nodes() -> None:

@@ -3,7 +3,8 @@
 Each map is placed with the others as they stand: those that are placed already by their new loads,
 the rest by what they hold now, as near as their own balance lets it be. What the sum is uneven by
 then, `evening` shifts between maps, and the maps that it changes are placed once more: each has the
-fewest moves beside the others. Masters follow, map by map, until no map can make the sum more even.
+fewest moves beside the others. The order of maps decides which of them move: of two orders, the
+better is taken. Masters follow, map by map, until no map can make the sum more even.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from mapcore.planning.sums import Standing, copies_asked, masters_asked, within_
 
 __all__ = ["plan_maps"]
 
+_TRIED_TWICE = 100_000  # copies, up to which a second try costs little
 _MOST_PASSES = 4  # over all maps, where each may follow a change of another
 
 Ints = NDArray[np.int64]
@@ -56,11 +58,10 @@ def plan_maps(changed: Sequence[ChangedCluster], changes: Changes) -> list[Plan]
     placements: list[Placement | None] = [None] * len(drafts)
     if copies is not None:
         copies.place_all()
-        copies.placements = [
-            with_masters_kept(*parts)
-            for parts in zip(drafts, copies.problems, copies.placements, strict=True)
-        ]
-        placements = list(copies.placements)
+        for number, draft in enumerate(drafts):
+            placed = copies.placements[number]
+            placed = with_masters_kept(draft, copies.problems[number], placed)
+            copies.placements[number] = placements[number] = placed
     wanted = [
         masters_wanted(draft, placement)
         for draft, placement in zip(drafts, placements, strict=True)
@@ -93,7 +94,7 @@ class _Copies:
     """The copies of all maps.
 
     Attributes:
-        placements: of each map.
+        placements: by map.
         held: int64, maps by nodes: their loads.
         bytes: int64, maps by nodes: of maps whose sizes are known.
     """
@@ -102,7 +103,7 @@ class _Copies:
         problems = [draft.problem for draft in drafts if draft.problem is not None]
         self.drafts, self.problems = drafts, problems
         self.bytes = _bytes_now(drafts)
-        self.placements: list[Placement] = []
+        self.placements: dict[int, Placement] = {}
         self.held = np.stack(
             [
                 np.clip(_loads(draft.start.held, problem.eligible), problem.lower, problem.upper)
@@ -116,12 +117,38 @@ class _Copies:
         self._partitions = sum(len(problem.copy_counts) for problem in problems)
         self.share = self._share_of(sum(map(copies_asked, problems)))
         self._is_empty = [not (draft.start.held >= 0).any() for draft in drafts]
-        self._placed_beside: list[Ints] = []
+        self._placed_beside: dict[int, Ints] = {}
+        self._now = np.sum([_loads(draft.start.held, self.among) for draft in drafts], axis=0)
 
     def place_all(self) -> None:
-        """Place every map, then shift ceilings between them as far as the sum needs it."""
+        """Place every map; where that may take too many moves, try in the other order as well."""
+        order, before = range(len(self.problems)), (self.held.copy(), self.bytes.copy())
+        self._place_in(order)
+        if not self._may_need_fewer_moves():
+            return
+        first = self.placements, self._placed_beside, self.held, self.bytes
+        least = self._grade()
+        self.placements, self._placed_beside = {}, {}
+        self.held, self.bytes = before
+        self._place_in(order[::-1])
+        if self._grade() >= least:
+            self.placements, self._placed_beside, self.held, self.bytes = first
+
+    def _grade(self) -> tuple[int, int]:
+        """What may be better in another order: the balance of the sum, and the moves."""
+        in_sum = _outside(self.held.sum(axis=0), self.share, self.among)
+        return in_sum, sum(placement.moves for placement in self.placements.values())
+
+    def _may_need_fewer_moves(self) -> bool:
+        """Whether there are more moves than nodes lack in sum, in maps of no great size."""
+        lacking = int(np.maximum(self.share[0] - self._now, 0)[self.among].sum())
+        is_small = sum(map(copies_asked, self.problems)) <= _TRIED_TWICE
+        return is_small and not all(self._is_empty) and self._grade() > (0, lacking)
+
+    def _place_in(self, order: Sequence[int]) -> None:
+        """Place every map in turn, then shift ceilings between them as far as the sum needs it."""
         total = self.held.sum(axis=0)
-        for number in range(len(self.problems)):
+        for number in order:
             self._make_room(number)
             problem = self.problems[number]
             expected = int(total.sum() - self.held[number].sum()) + copies_asked(problem)
@@ -130,7 +157,7 @@ class _Copies:
             total = self._even_out()
         for _ in range(_MOST_PASSES):
             before = total
-            for number in range(len(self.problems)):
+            for number in order:
                 if self._may_improve(number, total):
                     total = self._place(number, total)
             if np.array_equal(before, total):
@@ -169,11 +196,7 @@ class _Copies:
         others = total - self.held[number]
         problem = within_sum(self.problems[number], share or self.share, others)
         placement = place_copies(problem)
-        if number < len(self.placements):
-            self.placements[number], self._placed_beside[number] = placement, others
-        else:
-            self.placements.append(placement)
-            self._placed_beside.append(others)
+        self.placements[number], self._placed_beside[number] = placement, others
         self.held[number] = _loads(placement.nodes, problem.eligible)
         sizes = self.drafts[number].start.current.sizes
         if sizes is not None:
