@@ -1,10 +1,12 @@
-"""What choosing among equal plans costs: the same plan with and without it."""
+"""What choosing among equal plans costs, by scatter or by a policy: plans with and without it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from unittest import mock
 
+import numpy as np
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -46,4 +48,40 @@ def test_scatter(
             f"worst increase {evened_out.worst_increase}, without {as_it_comes.worst_increase}; "
             f"mean {evened_out.increases.mean():.2f}, without {as_it_comes.increases.mean():.2f}"
         ),
+    )
+
+
+def with_free_memory(partition: int, node: int, free: Any) -> float:
+    return float(free[node])
+
+
+def with_any_partition(partition: int, node: int) -> float:
+    return float((partition * 7_919 + node * 104_729) % 1_009)
+
+
+@pytest.mark.parametrize("kind", ["fresh", "add 1 % of nodes"])
+@pytest.mark.parametrize("function", [with_free_memory, with_any_partition])
+def test_policy(
+    benchmark: BenchmarkFixture, scale: Callable[[int], int], function: Any, kind: str
+) -> None:
+    pytest.importorskip("numba", reason="needs Numba (extra: policy)")
+    nodes, partitions = scale(40_000), scale(65_536)
+    cluster = cluster_of(nodes, partitions)
+    if kind != "fresh":
+        cluster = cluster.with_current(mapcore.plan(cluster).target)
+    changes = changes_of(kind, cluster)
+    free = np.random.default_rng(1).random(nodes + len(changes.get("add", ())))
+    arrays = (free,) if function is with_free_memory else ()
+    policy = mapcore.policy(function, *arrays)
+    outcome = mapcore.plan(cluster, policy=policy, **changes).work.policy
+    assert outcome is not None
+    compare(
+        benchmark,
+        row=f"plan {function.__name__.replace('_', ' ')}, {nodes:,} nodes × {partitions:,} × "
+        f"{COPIES}: {kind}",
+        ours=lambda: mapcore.plan(cluster, policy=policy, **changes),
+        peer=lambda: mapcore.plan(cluster, **changes),
+        peer_name="the same plan without a policy",
+        rounds=3,
+        note=f"score {outcome.after:,.0f}, without a policy {outcome.before:,.0f}",
     )

@@ -58,6 +58,8 @@ if TYPE_CHECKING:
     from mapcore.planning.fanout.measuring import fanout as fanout
     from mapcore.planning.planner import plan as plan
     from mapcore.planning.plans import Plan as Plan
+    from mapcore.planning.policy import Policy as Policy
+    from mapcore.planning.policy import policy as policy
     from mapcore.planning.ranges import merge as merge
     from mapcore.planning.ranges import plan_ranges as plan_ranges
     from mapcore.planning.ranges import split as split
@@ -102,6 +104,7 @@ _HOMES = {
     "PackedKeys": "routing",
     "PartitionMap": "maps",
     "Placement": "states",
+    "Policy": "planning.policy",
     "Plan": "planning.plans",
     "RUNNING": "states",
     "RangeKeys": "keys",
@@ -135,6 +138,7 @@ _HOMES = {
     "plan": "planning.planner",
     "plan_tiers": "planning.tiers",
     "plan_ranges": "planning.ranges",
+    "policy": "planning.policy",
     "problems": "documents",
     "save": "documents",
     "split": "planning.ranges",

@@ -190,6 +190,40 @@ def test_the_report_says_how_much_time_to_expect_where_sizes_and_rates_are_known
     assert "\ntime          0:0" in run("plan", path, "--add", "new@z1/r1").stdout
 
 
+def test_a_policy_is_loaded_from_a_module_of_the_working_directory(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("numba")
+    (tmp_path / "my_policies.py").write_text(
+        "import mapcore\n"
+        "def by_node(partition, node):\n    return node * partition % 7\n"
+        "def by_array(partition, node, numbers):\n    return numbers[node]\n"
+        "made = mapcore.policy(by_array, list(range(51)))\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    for name, shown in (("by_node", "by_node"), ("made", "by_array")):
+        result = run("plan", COUCHBASE, "--remove", "kv-03", "--policy", f"my_policies:{name}")
+        assert result.exit_code == 0, result.stderr
+        assert f"policy {shown}: scores of new copies add up to" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nothing", "found 'nothing', expected MODULE:FUNCTION"),
+        ("no_such_module:f", "ModuleNotFoundError"),
+        ("math:no_such_function", "AttributeError"),
+        ("math:pi", "found 3.14"),
+        ("math:sqrt", "expected a plain Python function"),
+    ],
+)
+def test_a_policy_that_cannot_be_loaded_exits_with_2(run: Run, name: str, message: str) -> None:
+    pytest.importorskip("numba")
+    result = run("plan", COUCHBASE, "--policy", name)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
 def test_a_plan_is_drawn(run: Run, tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     path = tmp_path / "plan.png"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,7 @@ def partners(count: int, own: int, sweep: int) -> Iterator[int]:
         mixed = own * 0x9E3779B97F4A7C15 + attempt * 0xBF58476D1CE4E5B9 + sweep * 0x94D049BB133111EB
         mixed &= WORD
         mixed = (mixed ^ (mixed >> 32)) * 0xD6E8FEB86659FD93 & WORD
-        yield (mixed ^ (mixed >> 32)) % count
+        yield mixed * count >> 64
 
 
 class Scatter:
@@ -152,3 +152,91 @@ class Scatter:
         before = [self.counts[m, a] for m in mine] + [self.counts[m, b] for m in theirs]
         after = [self.counts[m, b] + 1 for m in mine] + [self.counts[m, a] + 1 for m in theirs]
         return sum(after) < sum(before) and max(after) <= max(before)
+
+
+def is_above(gets: float, has: float) -> bool:
+    return gets - has > 1e-9 * (abs(gets) + abs(has))
+
+
+class Choosing:
+    """New copies that take the best of what they are offered."""
+
+    def __init__(
+        self,
+        problem: PlacementProblem,
+        placed: NDArray[np.int32],
+        score: Callable[[int, int], float],
+    ) -> None:
+        self.problem, self.score = problem, score
+        self.placed = placed.copy()
+        self.new = new_positions(problem, placed)
+        self.scores = [score(p, int(placed[p, column])) for p, column in self.new]
+        self.roomy: list[int] = []
+        self.gain = 0.0
+        self.first = 0  # those before are full
+
+    def run(self) -> NDArray[np.int32]:
+        total = 0.0
+        for sweep in range(SWEEPS):
+            if not self.new:
+                break
+            self.gain, self.first, first = 0.0, 0, self.new[0][0]
+            nodes = [n for n in range(len(self.problem.eligible)) if self.problem.eligible[n]]
+            self.roomy = sorted(filter(self.has_room, nodes), key=lambda n: -self.score(first, n))
+            for number in range(len(self.new)):
+                self.shift(number, sweep)
+                self.exchange(number, sweep)
+            total += self.gain
+            if self.gain <= total / 64:
+                break
+        return self.placed
+
+    def load(self, node: int) -> int:
+        return int(np.count_nonzero(self.placed == node))
+
+    def has_room(self, node: int) -> bool:
+        return bool(self.problem.lower[node] <= self.load(node) < self.problem.upper[node])
+
+    def offers(self, number: int, sweep: int) -> list[int]:
+        drawn = list(partners(len(self.roomy), number, sweep))
+        half = len(drawn) // 2
+        return self.roomy[self.first : self.first + half] + [self.roomy[k] for k in drawn[half:]]
+
+    def shift(self, number: int, sweep: int) -> None:
+        p, column = self.new[number]
+        node = int(self.placed[p, column])
+        while self.first < len(self.roomy) and not self.has_room(self.roomy[self.first]):
+            self.first += 1
+        if self.first == len(self.roomy):
+            return
+        if not self.problem.lower[node] < self.load(node) <= self.problem.upper[node]:
+            return
+        best, most = node, self.scores[number]
+        for offer in self.offers(number, sweep):
+            if self.has_room(offer) and may_stand(self.problem, self.placed, p, column, offer):
+                score = self.score(p, offer)
+                if is_above(score, most):
+                    best, most = offer, score
+        self.gain += most - self.scores[number]
+        self.placed[p, column] = best
+        self.scores[number] = most
+
+    def exchange(self, number: int, sweep: int) -> None:
+        one = self.new[number]
+        best, most, chosen = number, 0.0, (0.0, 0.0)
+        for partner in partners(len(self.new), number, sweep):
+            other = self.new[partner]
+            a, b = int(self.placed[one]), int(self.placed[other])
+            if a == b or not may_stand(self.problem, self.placed, *one, b):
+                continue
+            if not may_stand(self.problem, self.placed, *other, a):
+                continue
+            scores = (self.score(one[0], b), self.score(other[0], a))
+            has = self.scores[number] + self.scores[partner]
+            if sum(scores) - has > most and is_above(sum(scores), has):
+                best, most, chosen = partner, sum(scores) - has, scores
+        if best != number:
+            other = self.new[best]
+            self.placed[one], self.placed[other] = self.placed[other], self.placed[one]
+            self.scores[number], self.scores[best] = chosen
+            self.gain += most

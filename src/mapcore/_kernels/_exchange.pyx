@@ -2,7 +2,7 @@
 # distutils: language = c++
 """Choosing among equal plans: the wrapper of exchange/*.hpp."""
 
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uintptr_t
 from libcpp cimport bool as cbool
 
 from mapcore._kernels._interrupt cimport Watch, may_go_on
@@ -24,6 +24,38 @@ cdef extern from "exchange/copies.hpp" namespace "mapcore::exchange" nogil:
         int32_t node_count
 
 
+cdef extern from "exchange/scorer.hpp" namespace "mapcore::exchange" nogil:
+    ctypedef double (*Score)(int64_t, int64_t, const double *, const int64_t *) noexcept
+
+    cdef struct Policy:
+        Score score
+        const double *data
+        const int64_t *layout
+
+    cdef struct Unfit:
+        int64_t partition
+        int64_t node
+
+
+cdef extern from "exchange/policy.hpp" namespace "mapcore::exchange" nogil:
+    cdef struct Room:
+        const int64_t *least
+        const int64_t *most
+        const uint8_t *may_take
+
+    cdef struct Choice:
+        int64_t exchanges
+        int64_t shifts
+        double before
+        double after
+        Unfit unfit
+
+    cbool choose(
+        const Given &, const Policy &, const Room &, Choice &,
+        cbool (*)(void *) noexcept nogil, void *
+    ) except +
+
+
 cdef extern from "exchange/scatter.hpp" namespace "mapcore::exchange" nogil:
     cdef struct Masters:
         const uint8_t *is_master
@@ -33,9 +65,14 @@ cdef extern from "exchange/scatter.hpp" namespace "mapcore::exchange" nogil:
         size_t price_width
         const int64_t *reach
         int64_t most_attempts
+        Policy policy
+
+    cdef struct Outcome:
+        int64_t exchanges
+        Unfit unfit
 
     cbool even_out(
-        const Given &, const Masters &, int64_t &, cbool (*)(void *) noexcept nogil, void *
+        const Given &, const Masters &, Outcome &, cbool (*)(void *) noexcept nogil, void *
     ) except +
 
 
@@ -67,6 +104,73 @@ cdef Given given_of(
     return given
 
 
+cdef Policy policy_of(uintptr_t score, const double[::1] data, const int64_t[::1] layout):
+    """Point at the function at this address, 0 for none, and at its arrays, which are not empty."""
+    cdef Policy policy
+    policy.score = <Score>score
+    policy.data = &data[0]
+    policy.layout = &layout[0]
+    return policy
+
+
+def score_pairs(
+    uintptr_t score,
+    const double[::1] data,
+    const int64_t[::1] layout,
+    const int64_t[::1] partitions,
+    const int64_t[::1] nodes,
+    double[::1] scores,
+):
+    """Write the score of each pair."""
+    cdef Policy policy = policy_of(score, data, layout)
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(partitions.shape[0]):
+            scores[i] = policy.score(partitions[i], nodes[i], policy.data, policy.layout)
+
+
+def choose_by_score(
+    int32_t[:, ::1] placed,
+    const int32_t[:, ::1] held,
+    const int32_t[:, ::1] pinned,
+    const int32_t[:, ::1] levels,
+    const int32_t[::1] row_class,
+    const uint8_t[:, ::1] class_allows,
+    const int64_t[::1] least,
+    const int64_t[::1] most,
+    const uint8_t[::1] may_take,
+    uintptr_t score,
+    const double[::1] data,
+    const int64_t[::1] layout,
+    interrupt,
+):
+    """Move new copies in place to where they score better.
+
+    Return (exchanges, shifts, scores before, after, partition and node without a finite score or
+    -1). Whatever `interrupt` or a signal handler raises ends it.
+    """
+    cdef Given given
+    cdef Policy policy = policy_of(score, data, layout)
+    cdef Room room
+    cdef Choice choice
+    cdef Watch watch = Watch(interrupt)
+    cdef cbool is_whole
+    if placed.shape[0] == 0 or placed.shape[1] == 0 or levels.shape[1] == 0:
+        return 0, 0, 0.0, 0.0, -1, -1
+    given = given_of(placed, held, pinned, levels, row_class, class_allows)
+    room.least = &least[0]
+    room.most = &most[0]
+    room.may_take = &may_take[0]
+    with nogil:
+        is_whole = choose(given, policy, room, choice, may_go_on, <void *>watch)
+    if not is_whole:
+        raise watch.raised
+    return (
+        choice.exchanges, choice.shifts, choice.before, choice.after,
+        choice.unfit.partition, choice.unfit.node,
+    )
+
+
 def even_out_slaves(
     int32_t[:, ::1] placed,
     const int32_t[:, ::1] held,
@@ -79,19 +183,22 @@ def even_out_slaves(
     const int64_t[:, ::1] prices,
     const int64_t[::1] reach,
     int64_t most_attempts,
+    uintptr_t score,
+    const double[::1] data,
+    const int64_t[::1] layout,
     interrupt,
 ):
-    """Exchange new slaves in place; return how often.
+    """Exchange new slaves in place.
 
-    Whatever `interrupt` or a signal handler raises ends it.
+    Return (exchanges, partition and node without a finite score or -1). Whatever `interrupt` or a signal handler raises ends it.
     """
     cdef Given given
     cdef Masters masters
     cdef Watch watch = Watch(interrupt)
-    cdef int64_t exchanges = 0
+    cdef Outcome outcome
     cdef cbool is_whole
     if placed.shape[0] == 0 or placed.shape[1] == 0 or levels.shape[1] == 0:
-        return 0
+        return 0, -1, -1
     given = given_of(placed, held, pinned, levels, row_class, class_allows)
     masters.is_master = &is_master[0, 0]
     masters.current = &current_masters[0, 0] if current_masters.shape[1] else NULL
@@ -100,8 +207,9 @@ def even_out_slaves(
     masters.price_width = prices.shape[1]
     masters.reach = &reach[0]
     masters.most_attempts = most_attempts
+    masters.policy = policy_of(score, data, layout)
     with nogil:
-        is_whole = even_out(given, masters, exchanges, may_go_on, <void *>watch)
+        is_whole = even_out(given, masters, outcome, may_go_on, <void *>watch)
     if not is_whole:
         raise watch.raised
-    return exchanges
+    return outcome.exchanges, outcome.unfit.partition, outcome.unfit.node

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Any, Final
 
 import click
@@ -116,6 +118,15 @@ class Pairs(click.ParamType[tuple[str, Any]]):
     help="Change the weight of a node.",
 )
 @click.option("--rebuild", is_flag=True, help="Restore and balance copies, whatever else is asked.")
+@click.option(
+    "--policy",
+    "policy_name",
+    metavar="MODULE:FUNCTION",
+    help=(
+        "Choose among equal plans by a Python function of yours, or a policy made with it; needs "
+        "the extra policy."
+    ),
+)
 @map_option
 @click.option(
     "--explain",
@@ -148,6 +159,7 @@ def plan(
     activate: Sequence[str],
     weights: Sequence[tuple[str, float]],
     rebuild: bool,
+    policy_name: str | None,
     map_name: str | None,
     explain: Sequence[str],
     plot: str | None,
@@ -170,6 +182,7 @@ def plan(
     asked cannot be planned.
     """
     check_output(output, as_json)
+    policy = None if policy_name is None else _load_policy(policy_name)
     cluster = read_cluster(doc)
     with progress("planning"):
         try:
@@ -184,6 +197,7 @@ def plan(
                 activate=activate,
                 weights=dict(weights),
                 rebuild=rebuild,
+                policy=policy,
             )
             _refuse_for_several(planned, plot=plot)
             explanations = [each for name in explain for each in _explanations(planned, name)]
@@ -210,6 +224,20 @@ def plan(
 def _refuse_for_several(planned: mapcore.Plan | mapcore.ClusterPlan, plot: str | None) -> None:
     if plot is not None and isinstance(planned, mapcore.ClusterPlan):
         raise PlanError(f"plot: found {len(planned)} maps, expected the name of one (--map)")
+
+
+def _load_policy(name: str) -> Any:
+    """Import what is named `module:function`, also from the working directory."""
+    module_name, _, attribute = name.partition(":")
+    if not module_name or not attribute:
+        raise click.UsageError(f"--policy: found {name!r}, expected MODULE:FUNCTION.")
+    sys.path.insert(0, os.getcwd())
+    try:
+        return getattr(import_module(module_name), attribute)
+    except Exception as error:
+        raise click.UsageError(f"--policy {name}: {type(error).__name__}: {error}.") from None
+    finally:
+        sys.path.pop(0)
 
 
 def _explanations(

@@ -1,10 +1,12 @@
 """Choosing among equal plans: new copies change places with each other.
 
 Plans with the same spread, balance and moves are many: a copy that no node holds now must be filled
-wherever it goes. `even_out_slaves` exchanges new slaves so that those of each node's masters stand
-evenly on other nodes, which then share evenly what the node leads if it fails. It is a local
-search: it ends where no exchange that it looks at is better, in time about linear in the number of
-copies. Planning again finds no new copy, and changes nothing.
+wherever it goes. `choose_by_score` has a policy decide, before masters are chosen. Then
+`even_out_slaves` exchanges new slaves so that those of each node's masters stand evenly on other
+nodes, which share evenly what the node leads if it fails.
+
+Both are local searches: they end where no exchange that they look at is better, in time about
+linear in the number of copies. Planning again finds no new copy, and changes nothing.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from numpy.typing import NDArray
 from mapcore._kernels import _exchange
 from mapcore.planning.coupled import is_coupled
 from mapcore.planning.placement import PlacementProblem
+from mapcore.planning.policy import NO_POLICY, BoundPolicy, PolicyOutcome
 from mapcore.planning.roles import Roles, RolesProblem
 
-__all__ = ["even_out_slaves", "may_exchange", "most_attempts", "reach_of"]
+__all__ = ["choose_by_score", "even_out_slaves", "may_exchange", "most_attempts", "reach_of"]
 
 _LEAST_ATTEMPTS: Final = 20_000
 
@@ -34,6 +37,7 @@ def even_out_slaves(
     problem: PlacementProblem,
     roles_problem: RolesProblem,
     roles: Roles,
+    policy: BoundPolicy | None = None,
     *,
     interrupt: Callable[[], object] | None = None,
 ) -> int:
@@ -47,12 +51,16 @@ def even_out_slaves(
         problem: what was asked of the placement.
         roles_problem: the copies, as they are placed.
         roles: which of them are masters.
+        policy: by which no exchange may be worse.
         interrupt: called every few milliseconds; what it raises ends the work, with whole rows.
 
     Returns:
         The number of exchanges.
+
+    Raises:
+        PlanError: the policy raised, or gave no finite number.
     """
-    return _exchange.even_out_slaves(
+    exchanges, partition, node = _exchange.even_out_slaves(
         roles_problem.placed,
         *_constraints(problem),
         roles.is_master.view(np.uint8),
@@ -60,8 +68,53 @@ def even_out_slaves(
         np.ascontiguousarray(roles.certificate.prices),
         reach_of(problem),
         most_attempts(roles_problem.placed.size, len(problem.eligible)),
+        *(NO_POLICY if policy is None else policy.pointers),
         interrupt,
     )
+    if policy is not None and partition >= 0:
+        raise policy.error_at(partition, node)
+    return exchanges
+
+
+def choose_by_score(
+    problem: PlacementProblem,
+    placed: NDArray[np.int32],
+    policy: BoundPolicy,
+    *,
+    interrupt: Callable[[], object] | None = None,
+) -> PolicyOutcome:
+    """Move new copies in `placed`, in place, to where a policy scores them higher in sum.
+
+    Two new copies change places, or one goes from a node that holds more than the floor of its
+    share to one that has room up to the ceiling. Spread, balance and moves stay as they are.
+
+    Args:
+        problem: what was asked of the placement.
+        placed: the copies, before masters are chosen.
+        policy: what scores them.
+        interrupt: called every few milliseconds; what it raises ends the work.
+
+    Raises:
+        PlanError: the policy raised, or gave no finite number.
+    """
+    least, most = problem.lower, problem.upper
+    if problem.sum_lower is not None and problem.sum_upper is not None:
+        least = np.maximum(least, problem.sum_lower)
+        most = np.minimum(most, problem.sum_upper)
+    if problem.node_limit is not None:
+        most = np.minimum(most, problem.node_limit)
+    exchanges, shifts, before, after, partition, node = _exchange.choose_by_score(
+        placed,
+        *_constraints(problem),
+        np.ascontiguousarray(least, np.int64),
+        np.ascontiguousarray(most, np.int64),
+        np.ascontiguousarray(problem.eligible).view(np.uint8),
+        *policy.pointers,
+        interrupt,
+    )
+    if partition >= 0:
+        raise policy.error_at(partition, node)
+    return PolicyOutcome(policy.policy.name, before, after, exchanges, shifts)
 
 
 def most_attempts(copy_count: int, node_count: int) -> int:

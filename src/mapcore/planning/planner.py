@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mapcore._kernels import _planning
 from mapcore.cluster import Cluster, Node
+from mapcore.errors import PlanError
 from mapcore.maps import PartitionMap, Version
 from mapcore.planning import losses
 from mapcore.planning.changes import (
@@ -20,7 +21,7 @@ from mapcore.planning.changes import (
     apply_changes_to_all,
 )
 from mapcore.planning.coupled import is_coupled, place_coupled
-from mapcore.planning.exchange import even_out_slaves, may_exchange
+from mapcore.planning.exchange import choose_by_score, even_out_slaves, may_exchange
 from mapcore.planning.maintenance import (
     Records,
     kept_records,
@@ -35,6 +36,13 @@ from mapcore.planning.nodes import ACTIVE, MAINTENANCE
 from mapcore.planning.placement import Placement as PlacedCopies
 from mapcore.planning.placement import PlacementProblem, place
 from mapcore.planning.plans import Plan, Work
+from mapcore.planning.policy import (
+    BoundPolicy,
+    Policy,
+    PolicyOutcome,
+    ScoreFunction,
+    bind_policy,
+)
 from mapcore.planning.problem import (
     Asked,
     Start,
@@ -79,6 +87,7 @@ class _Changes(TypedDict, total=False):
     activate: Iterable[str]
     weights: Mapping[str, float]
     rebuild: bool
+    policy: Policy | ScoreFunction | None
 
 
 @overload
@@ -104,6 +113,7 @@ def plan(
     activate: Iterable[str] = (),
     weights: Mapping[str, float] = {},
     rebuild: bool = False,
+    policy: Policy | ScoreFunction | None = None,
 ) -> Plan | Any:
     """Plan the next map of a cluster, or of all its maps together.
 
@@ -133,9 +143,14 @@ def plan(
             failure with what they still hold, from leaving as if they had never been asked to.
         weights: new weights of nodes, from 0 up.
         rebuild: whether every copy is put where the settings ask for it, whatever else is asked.
+        policy: scores copies of partitions on nodes: `mapcore.policy`, or a function of the numbers
+            of a partition and a node. Of plans that are equal up to the number of moves, one with
+            high scores of its new copies is chosen.
 
     Raises:
-        PlanError: an argument, setting or node that nothing can be planned with.
+        PlanError: an argument, setting or node that nothing can be planned with; a policy that does
+            not compile, raises, or gives no finite number.
+        MapcoreError: a policy is given, and Numba is not installed.
     """
     changes = Changes.of(
         add=add,
@@ -148,34 +163,56 @@ def plan(
         rebuild=rebuild,
     )
     if map is None and len(cluster.maps) > 1:
+        if policy is not None:
+            raise PlanError(
+                f"policy: found {len(cluster.maps)} maps, expected the name of the one whose "
+                "partitions it scores"
+            )
         from mapcore.planning.cluster_plan import ClusterPlan
         from mapcore.planning.joint import plan_maps
 
         plans = plan_maps(apply_changes_to_all(cluster, changes), changes)
         return ClusterPlan({plan.map_name: plan for plan in plans})
     changed = apply_changes(cluster, map, changes)
-    return plan_map(changed, changes, standing(changed.other_maps.values(), changed.index))
+    others = standing(changed.other_maps.values(), changed.index)
+    return plan_map(changed, changes, others, policy)
 
 
-def plan_map(changed: ChangedCluster, changes: Changes, others: Standing | None) -> Plan:
+def plan_map(
+    changed: ChangedCluster,
+    changes: Changes,
+    others: Standing | None,
+    policy: Policy | ScoreFunction | None = None,
+) -> Plan:
     """Plan one map.
 
     Args:
         changed: the cluster with the changes applied, and the map.
         changes: what was asked.
         others: what the other maps hold.
+        policy: what scores copies on nodes.
     """
     draft = draft_of(changed, changes, others)
+    scores, outcome = None, None
+    if policy is not None:
+        scores = bind_policy(policy, draft.start.names, draft.start.current.keys)
     problem, placement = draft.problem, None
     if problem is not None:
         problem = copies_in_sum(problem, others, draft.start.table, draft.resting)
+        if scores is not None and not may_exchange(problem):
+            raise PlanError(
+                f"policy {scores.policy.name}: found rules, or partitions of different size or "
+                "weight, expected neither where a policy chooses"
+            )
         placement = with_masters_kept(draft, problem, place_copies(problem))
+        if scores is not None:
+            outcome = choose_by_score(problem, placement.nodes, scores, interrupt=let_signals_in)
     wanted = masters_wanted(draft, placement)
     table = draft.start.table
     due = (table.modes == ACTIVE) & table.positive
     wanted = masters_in_sum(wanted, others, table, due)
     roles = assign_roles(wanted, interrupt=let_signals_in)
-    return finish(draft, problem, placement, wanted, roles, others)
+    return finish(draft, problem, placement, wanted, roles, others, policy=scores, outcome=outcome)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -269,11 +306,14 @@ def finish(
     wanted: RolesProblem,
     roles: Roles,
     others: Standing | None,
+    *,
+    policy: BoundPolicy | None = None,
+    outcome: PolicyOutcome | None = None,
 ) -> Plan:
     """Make the plan of copies and masters that are chosen."""
     start, records, placed = draft.start, draft.records, wanted.placed
     if problem is not None and placement is not None and placement.moves and may_exchange(problem):
-        even_out_slaves(problem, wanted, roles, interrupt=let_signals_in)
+        even_out_slaves(problem, wanted, roles, policy, interrupt=let_signals_in)
     if draft.changes.named["maintain"]:
         records = lent_masters(records, start, draft.masters, roles.is_master, placed)
     target = _target_map(start, placed, roles.is_master)
@@ -296,6 +336,7 @@ def finish(
             roles,
             others,
             draft.rules,
+            policy=outcome,
         ),
     )
 

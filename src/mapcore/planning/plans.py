@@ -22,6 +22,7 @@ from mapcore.planning.moves import Drops, Moves, RoleChanges
 from mapcore.planning.nodes import ACTIVE
 from mapcore.planning.placement import Placement as PlacedCopies
 from mapcore.planning.placement import PlacementProblem
+from mapcore.planning.policy import PolicyOutcome
 from mapcore.planning.problem import Asked, Start
 from mapcore.planning.reasons import list_drops, list_moves, list_role_changes
 from mapcore.planning.roles import Roles, RolesProblem
@@ -78,6 +79,7 @@ class Work:
         roles: what came of it.
         others: what other maps hold on the nodes; None where none holds anything.
         rules: where slaves stand relative to their master; None where no rule is in force.
+        policy: what a policy has changed; None where there is none, or no data moves.
     """
 
     changed: ChangedCluster
@@ -90,6 +92,7 @@ class Work:
     roles: Roles
     others: Standing | None
     rules: CompiledRules | None = None
+    policy: PolicyOutcome | None = None
 
 
 @dataclass(frozen=True, eq=False)

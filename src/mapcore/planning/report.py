@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -78,6 +79,7 @@ def write_report(plan: Plan, schedules: Sequence[Forecast] = ()) -> str:
         _spread(plan),
         _rules(plan),
         _scatter(plan),
+        _policy(plan),
         str(plan.certificate).splitlines(),
         _warnings(plan),
         _conflicts(plan),
@@ -125,6 +127,7 @@ def report_document(plan: Plan, schedules: Sequence[Forecast] = ()) -> dict[str,
         },
         "traffic": _traffic(plan),
         "loads": _loads(plan),
+        "policy": None if plan.work.policy is None else asdict(plan.work.policy),
         "certificate": plan.certificate.to_dict(),
         "lost": list(plan.lost),
         "warnings": list(plan.warnings),
@@ -246,6 +249,15 @@ def _conflicts(plan: Plan) -> Iterator[str]:
         yield "conflicts:"
         for conflict in plan.conflicts:
             yield from wrap(str(conflict), 98, initial_indent="  - ", subsequent_indent="    ")
+
+
+def _policy(plan: Plan) -> Iterator[str]:
+    outcome = plan.work.policy
+    if outcome is not None:
+        yield (
+            f"policy {outcome.name}: scores of new copies add up to {outcome.after:,.6g}, "
+            f"{outcome.before:,.6g} without it"
+        )
 
 
 def _warnings(plan: Plan) -> Iterator[str]:

@@ -10,6 +10,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "high_word.hpp"
+
 namespace mapcore::exchange {
 
 struct Given {
@@ -29,10 +31,10 @@ struct Given {
 
 class Copies {
 public:
-    explicit Copies(const Given &given) : g_(given) {}
+    explicit Copies(const Given &given) : g_(given), row_of_(given.width) {}
 
     const Given &given() const { return g_; }
-    std::size_t row(std::size_t position) const { return position / g_.width; }
+    std::size_t row(std::size_t position) const { return row_of_(position); }
     std::int32_t node(std::size_t position) const { return g_.placed[position]; }
 
     // Visit the positions in `placed` of copies that are new and not pinned. Kept copies come first.
@@ -58,6 +60,8 @@ public:
             if (!is_as_spread(position, node, g_.levels + k * g_.node_count)) return false;
         return true;
     }
+
+    void put(std::size_t position, std::int32_t node) { g_.placed[position] = node; }
 
     void exchange(std::size_t one, std::size_t other) {
         const std::int32_t node = g_.placed[one];
@@ -92,6 +96,7 @@ private:
     }
 
     Given g_;
+    Divider row_of_;
 };
 
 }  // namespace mapcore::exchange

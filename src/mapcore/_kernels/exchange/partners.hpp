@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "high_word.hpp"
+
 namespace mapcore::exchange {
 
 constexpr std::size_t TRIES = 16;
@@ -21,8 +23,7 @@ public:
         std::uint64_t mixed = own * 0x9E3779B97F4A7C15u + attempt * 0xBF58476D1CE4E5B9u +
                               sweep * 0x94D049BB133111EBu;
         mixed = (mixed ^ (mixed >> 32)) * 0xD6E8FEB86659FD93u;
-        mixed ^= mixed >> 32;
-        return static_cast<std::size_t>(mixed % count_);
+        return static_cast<std::size_t>(high_word(mixed, count_));
     }
 
 private:

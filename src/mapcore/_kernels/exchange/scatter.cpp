@@ -23,6 +23,7 @@ public:
         : copies_(given),
           masters_(masters),
           clock_(clock),
+          scorer_(masters.policy),
           attempts_left_(masters.most_attempts) {}
 
     std::int64_t run() {
@@ -128,7 +129,8 @@ private:
             clock_.work(16);
             const std::size_t partner = partners.pick(number, attempt, sweep);
             const std::size_t other = slaves_[partner];
-            if (!may_exchange(one, other) || !is_better(one, other)) continue;
+            if (!may_exchange(one, other) || !is_better(one, other) || is_worse(one, other))
+                continue;
             exchange(one, other);
             numbers.push_back(partner);
             return true;
@@ -187,6 +189,15 @@ private:
         return change < 0 && highest_after <= highest_before;
     }
 
+    bool is_worse(std::size_t one, std::size_t other) const {
+        if (!scorer_.is_given()) return false;
+        const auto sum = [&](std::int32_t first, std::int32_t second) {
+            return scorer_.of(copies_.row(one), first) + scorer_.of(copies_.row(other), second);
+        };
+        const std::int32_t a = copies_.node(one), b = copies_.node(other);
+        return is_above(sum(a, b), sum(b, a));
+    }
+
     void exchange(std::size_t one, std::size_t other) {
         const std::int32_t a = copies_.node(one), b = copies_.node(other);
         pairs_->each_master(
@@ -199,6 +210,7 @@ private:
     Copies copies_;
     const Masters &masters_;
     Clock &clock_;
+    Scorer scorer_;
     std::int64_t attempts_left_;
     std::optional<Pairs> pairs_;
     std::vector<std::int64_t> limits_;   // by node: how often each of its pairs may occur
@@ -209,14 +221,16 @@ private:
 }  // namespace
 
 bool even_out(
-    const Given &given, const Masters &masters, std::int64_t &exchanges, Ask may_go_on,
-    void *context) {
+    const Given &given, const Masters &masters, Outcome &outcome, Ask may_go_on, void *context) {
     Clock clock(may_go_on, context);
+    outcome = Outcome{0, Unfit{-1, -1}};
     try {
         clock.ask();
-        exchanges = Scatter(given, masters, clock).run();
+        outcome.exchanges = Scatter(given, masters, clock).run();
     } catch (const Interrupted &) {
         return false;
+    } catch (const Unfit &unfit) {
+        outcome.unfit = unfit;
     }
     return true;
 }

@@ -3,6 +3,7 @@
 
 #include "../interrupt.hpp"
 #include "copies.hpp"
+#include "scorer.hpp"
 
 namespace mapcore::exchange {
 
@@ -14,11 +15,16 @@ struct Masters {
     std::size_t price_width;
     const std::int64_t *reach;      // by node: how many others may be slaves beside it
     std::int64_t most_attempts;     // after which it ends
+    Policy policy;                  // by which no exchange may be worse
 };
 
-// Returns false if it was stopped; rows are whole then too. `exchanges` counts.
+struct Outcome {
+    std::int64_t exchanges;
+    Unfit unfit;  // where a score was no finite number; else partition -1
+};
+
+// Returns false if it was stopped; rows are whole then too.
 bool even_out(
-    const Given &given, const Masters &masters, std::int64_t &exchanges, Ask may_go_on,
-    void *context);
+    const Given &given, const Masters &masters, Outcome &outcome, Ask may_go_on, void *context);
 
 }  // namespace mapcore::exchange
