@@ -6,6 +6,7 @@ import random
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 import mapcore
 from mapcore.cluster import Cluster, Constraints, Node, Rule, Settings
@@ -144,3 +145,13 @@ def test_rules_hold_with_partitions_of_unequal_size() -> None:
     assert recount(plan) == 0
     assert plan.certificate.gap is not None
     assert plan.certificate.gap < 0.05
+
+
+def test_copies_that_are_all_pinned_stay_where_they_are() -> None:
+    found = ruled(NEAR, zones=2, racks=2, partitions=12)
+    given = found.map().settings
+    pinned = {str(p): ["n0", "n4", "n7"] for p in range(12)}
+    nodes = {node.name: node.location for node in found.nodes}
+    plan = mapcore.plan(cluster(nodes, replace(given, extra={"pinned": pinned})))
+    assert all(row == {"n0", "n4", "n7"} for row in holders(plan.target))
+    assert plan.certificate.faults == ()

@@ -112,3 +112,12 @@ def test_a_pin_yields_to_a_copy_that_rests_in_maintenance() -> None:
     assert holders(plan.target)[5] == {"n0", "n1"}
     assert plan.certificate.faults == ()
     assert any("settings.pinned is not met for 5 on n6" in text for text in plan.warnings)
+
+
+def test_a_pin_brings_nothing_new_to_a_node_in_maintenance() -> None:
+    rows = [{"n0": MASTER, "n1": SLAVE}] * 12
+    found = cluster(NODES, settings(1, 1, 12, extra={"pinned": {"5": ["n6"]}}), rows)
+    plan = mapcore.plan(found, maintain=["n6"], rebuild=True)
+    assert "n6" not in holders(plan.target)[5]
+    again = mapcore.plan(plan.cluster.with_current(plan.target), rebuild=True)
+    assert len(again.moves) == 0

@@ -86,8 +86,9 @@ def restrict(
     pins = _pins(start, settings)
     classes.eligible[:, resting] = True
     allowed = classes.eligible & problem.eligible
+    taking = allowed & ~resting  # a pin brings nothing new to a node in maintenance either
     pins = {
-        partition: [node for node in nodes if allowed[classes.numbers[partition], node]]
+        partition: [node for node in nodes if taking[classes.numbers[partition], node]]
         for partition, nodes in pins.items()
         if partition not in start.losses
     }

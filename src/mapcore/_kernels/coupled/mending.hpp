@@ -17,6 +17,7 @@ class Mending {
     bool any = false;
     for (bool again = true; again;) {
       again = false;
+      tries_ = TRIES;
       for (Row p = 0; p < problem_.rows; ++p) {
         while (state_.is_crowded(p) && (thin_out(p) || reseat(p))) again = true;
       }
@@ -49,7 +50,7 @@ class Mending {
   }
 
  private:
-  static constexpr int32_t MASTER_KINDS = 64;
+  static constexpr int32_t MASTER_KINDS = 64, TRIES = 2048;
 
   // Move a copy of a crowded row elsewhere, or exchange it for one of another row.
   bool thin_out(Row p) {
@@ -81,7 +82,8 @@ class Mending {
 
   // Place all copies of a row anew, as its rules say, beside a master on any kind of node.
   bool reseat(Row p) {
-    if (!state_.breaks_needlessly(p)) return false;
+    if (problem_.rules.count == 0) return false;
+    if (!state_.breaks_needlessly(p) && --tries_ < 0) return false;
     Reseating seats(state_, p);
     firsts_.assign(seats.pinned.begin(), seats.pinned.end());
     state_.rooms.emptiest.walk_kinds(MASTER_KINDS, [&](int32_t kind) {
@@ -95,7 +97,10 @@ class Mending {
     for (Node master : firsts_) {
       if (!problem_.rules.may_lead[master]) continue;
       seats.clear();
-      if (!state_.holds(p, master)) seats.add(master);
+      if (!state_.holds(p, master)) {
+        if (seats.left() == 0) continue;
+        seats.add(master);
+      }
       place_slaves(p, master, seats);
       if (seats.is_gain()) return true;
     }
@@ -129,7 +134,7 @@ class Mending {
   bool reseat_from(Row p, Node first) {
     Reseating seats(state_, p);
     seats.clear();
-    if (state_.is_fit(p, first) && state_.has_room(p, first)) {
+    if (seats.left() > 0 && state_.is_fit(p, first) && state_.has_room(p, first)) {
       seats.add(first);
       seats.fill_up(clock_);
       if (seats.is_gain()) return true;
@@ -142,6 +147,7 @@ class Mending {
   const Problem& problem_;
   Steps& steps_;
   Clock& clock_;
+  int32_t tries_ = 0;  // left for rows that keep the rules but crowd a place, which may have to be
   std::vector<Node> firsts_;
   std::vector<Row> rows_;
 };
