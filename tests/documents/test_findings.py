@@ -33,6 +33,18 @@ def partitions(partition: Any, type_: str = "current", **fields: Any) -> Any:
 
 
 PROBLEMS: list[tuple[Any, str, str]] = [
+    (
+        changed(
+            settings={
+                "constraints": {"slave": 1},
+                "levels": ["zone", "rack"],
+                "rules": {"slave": [{"same": "zone"}, {"same": "rack", "different": "zone"}]},
+            },
+            nodes={"a": {"location": "z/r"}, "b": {"location": "z/s"}},
+        ),
+        "settings.rules.slave[1]",
+        "contradicts itself: a node in the same rack is not in another zone",
+    ),
     ({}, "nodes", "there are no nodes"),
     ({"nodes": {"a": {}}}, "map", "neither a current nor a target map"),
     ({"nodes": {"a": {}}, "maps": {"m": {}}}, 'maps."m"', "neither a current nor a target map"),

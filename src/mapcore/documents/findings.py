@@ -56,6 +56,7 @@ def problems(cluster: Cluster) -> list[Problem]:
     root = Place()
     found = list(_unknown(cluster.extra, root))
     found += _unknown_within(cluster.settings, root.field("settings"))
+    found += _contradictory_rules(cluster.settings, root.field("settings").field("rules"))
     found += _unknown_within(cluster.config, root.field("config"))
     found += _node_problems(cluster, root.field("nodes"))
     short = is_short(cluster)
@@ -94,6 +95,20 @@ def _unknown_within(value: Any, place: Place) -> Iterator[Problem]:
     elif isinstance(value, tuple):
         for i, item in enumerate(value):
             yield from _unknown_within(item, place.item(i))
+
+
+def _contradictory_rules(settings: Settings, place: Place) -> Iterator[Problem]:
+    """Find rules that no node can satisfy."""
+    for role, rules in settings.rules.items():
+        for i, rule in enumerate(rules):
+            if not {rule.same, rule.different} <= {*settings.levels}:
+                continue
+            if settings.levels.index(rule.same) >= settings.levels.index(rule.different):
+                yield Problem(
+                    str(place.field(role).item(i)),
+                    f"contradicts itself: a node in the same {rule.same} is not in another "
+                    f"{rule.different}",
+                )
 
 
 def _node_problems(cluster: Cluster, place: Place) -> Iterator[Problem]:
