@@ -280,7 +280,9 @@ def test_plans_of_several_maps_are_one_document_of_json(run: Run, write: Write) 
 
 
 def test_a_node_is_explained_in_every_map(run: Run, write: Write) -> None:
-    assert run("plan", write(two_maps()), "--explain", "a").stdout.count("node a") == 2
+    result = run("plan", write(two_maps()), "--explain", "a").stdout
+    assert result.count("node a") == 2
+    assert "map users\nnode a" in result
 
 
 def test_a_picture_of_several_maps_needs_the_name_of_one(run: Run, write: Write) -> None:

@@ -206,9 +206,15 @@ def plan(
     with progress("reporting"):
         if as_json:
             document = planned.to_dict(*_schedules(planned))
-            document["explanations"] = [each.to_dict() for each in explanations]
+            document["explanations"] = [
+                ({} if name is None else {"map": name}) | each.to_dict()
+                for name, each in explanations
+            ]
         else:
-            text = "\n\n".join(map(str, explanations)) or planned.report(*_schedules(planned))
+            texts = (
+                f"{each}" if name is None else f"map {name}\n{each}" for name, each in explanations
+            )
+            text = "\n\n".join(texts) or planned.report(*_schedules(planned))
     if plot is not None and isinstance(planned, mapcore.Plan):
         with progress(f"drawing {plot}"):
             planned.plot(plot)
@@ -242,17 +248,22 @@ def _load_policy(name: str) -> Any:
 
 def _explanations(
     planned: mapcore.Plan | mapcore.ClusterPlan, name: str
-) -> Iterator[PartitionExplanation | NodeExplanation]:
-    """Explain what has this name: a partition, a node, or one of each; in every map that has it."""
-    plans = planned.values() if isinstance(planned, mapcore.ClusterPlan) else [planned]
+) -> Iterator[tuple[str | None, PartitionExplanation | NodeExplanation]]:
+    """Explain what has this name: a partition, a node, or one of each; in every map that has it.
+
+    Yields the name of the map, where several are planned, and the explanation.
+    """
+    is_one = isinstance(planned, mapcore.Plan)
+    plans = [planned] if isinstance(planned, mapcore.Plan) else list(planned.values())
     found = False
     for plan in plans:
+        map_name = None if is_one else plan.map_name
         if is_partition_name(plan, name):
             found = True
-            yield plan.explain(partition=name)
+            yield map_name, plan.explain(partition=name)
         if name in plan.target.nodes:
             found = True
-            yield plan.explain(node=name)
+            yield map_name, plan.explain(node=name)
     if not found:
         raise PlanError(
             f"explain: found {name!r}, expected the name of a partition or of a node of the plan"
