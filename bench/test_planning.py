@@ -180,6 +180,26 @@ def test_plan_with_partitions_that_differ(
     )
 
 
+@pytest.mark.parametrize("kind", ["fresh", "lose a zone"])
+def test_certificate(benchmark: BenchmarkFixture, scale: Callable[[int], int], kind: str) -> None:
+    nodes, partitions = scale(40_000), scale(1_048_576)
+    cluster = cluster_of(nodes, partitions)
+    plan = mapcore.plan(cluster)
+    if kind != "fresh":
+        cluster = cluster.with_current(plan.target)
+        plan = mapcore.plan(cluster, **changes_of(kind, cluster))
+    changes = changes_of(kind, cluster)
+    compare(
+        benchmark,
+        row=f"certificate checked, {nodes:,} nodes × {partitions:,} × {COPIES}: {kind}",
+        ours=plan.certificate.verify,
+        peer=lambda: mapcore.plan(cluster, **changes),
+        peer_name="plan()",
+        rounds=3,
+        note="proven optimal" if plan.certificate.is_optimal else "not proven",
+    )
+
+
 def test_plan_against_a_minimum_cost_flow(
     benchmark: BenchmarkFixture, scale: Callable[[int], int]
 ) -> None:

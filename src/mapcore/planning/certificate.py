@@ -12,15 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.planning.faults import placement_faults
-from mapcore.planning.regrets import (
-    DEAREST,
-    Ints,
-    Proof,
-    Recount,
-    outside_of,
-    ranked,
-    saved_by,
-)
+from mapcore.planning.regrets import DEAREST, Ints, Proof, Recount, outside_of, ranked, saved_by
 
 if TYPE_CHECKING:
     from mapcore.planning.placement import Placement, PlacementProblem
