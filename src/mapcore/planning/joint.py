@@ -71,15 +71,12 @@ def plan_maps(changed: Sequence[ChangedCluster], changes: Changes) -> list[Plan]
     held = masters.placed_loads() if copies is None else copies.held
     bytes_held = _bytes_now(drafts) if copies is None else copies.bytes
     partitions = [len(draft.start.held) for draft in drafts]
+    total = Standing(held.sum(axis=0), masters.total, sum(partitions), bytes_held.sum(axis=0))
     plans = []
     for number, draft in enumerate(drafts):
-        others = Standing(
-            _beside(held, number),
-            _beside(masters.held, number),
-            sum(partitions) - partitions[number],
-            _beside(bytes_held, number),
-        )
-        problem, placement = (None, None) if copies is None else copies.result(number)
+        own = Standing(held[number], masters.held[number], partitions[number], bytes_held[number])
+        others = total - own
+        problem, placement = (None, None) if copies is None else copies.result(number, total.copies)
         plans.append(finish(draft, problem, placement, *masters.result(number), others))
     return plans
 
@@ -163,10 +160,10 @@ class _Copies:
             if np.array_equal(before, total):
                 return
 
-    def result(self, number: int) -> tuple[PlacementProblem, Placement]:
+    def result(self, number: int, total: Ints) -> tuple[PlacementProblem, Placement]:
         """Return the problem and placement of a map beside all others as they are at the end."""
-        problem = within_sum(self.problems[number], self.share, _beside(self.held, number))
-        placement, total = self.placements[number], self.held.sum(axis=0)
+        problem = within_sum(self.problems[number], self.share, total - self.held[number])
+        placement = self.placements[number]
         in_sum = _outside(total, self.share, problem.eligible)
         certificate = replace(placement.certificate, sum_imbalance_bound=in_sum)
         return problem, replace(placement, sum_imbalance=in_sum, certificate=certificate)
@@ -241,6 +238,7 @@ class _Masters:
 
     Attributes:
         held: int64, maps by nodes: how many they have.
+        total: int64 by node: of all maps.
     """
 
     def __init__(self, drafts: Sequence[Draft], wanted: Sequence[RolesProblem]) -> None:
@@ -254,6 +252,7 @@ class _Masters:
                 for draft, problem in zip(drafts, wanted, strict=True)
             ]
         )
+        self.total: Ints = self.held.sum(axis=0)
         self.share: Bounds = share_bounds(
             sum(map(masters_asked, wanted)),
             table.weights,
@@ -267,18 +266,18 @@ class _Masters:
         for number in range(len(self.wanted)):
             self._choose(number)
         for _ in range(_MOST_PASSES):
-            uneven = _outside(self.held.sum(axis=0), self.share, self.due)
+            uneven = _outside(self.total, self.share, self.due)
             if not uneven:
                 return
             for number in range(len(self.wanted)):
                 self._choose(number)
-            if _outside(self.held.sum(axis=0), self.share, self.due) == uneven:
+            if _outside(self.total, self.share, self.due) == uneven:
                 return
 
     def result(self, number: int) -> tuple[RolesProblem, Roles]:
         """Return the problem and masters of a map beside all others as they are at the end."""
         problem = self._problem(number)
-        in_sum = _outside(self.held.sum(axis=0), self.share, np.ones_like(self.due))
+        in_sum = _outside(self.total, self.share, np.ones_like(self.due))
         return problem, replace(self.roles[number], sum_imbalance=in_sum)
 
     def placed_loads(self) -> Ints:
@@ -286,7 +285,7 @@ class _Masters:
         return np.stack([_loads(problem.placed, np.ones_like(self.due)) for problem in self.wanted])
 
     def _problem(self, number: int) -> RolesProblem:
-        others = _beside(self.held, number)
+        others = self.total - self.held[number]
         lower, upper = self.share
         return replace(self.wanted[number], sum_lower=lower - others, sum_upper=upper - others)
 
@@ -298,7 +297,9 @@ class _Masters:
         else:
             self.roles.append(roles)
         leading = np.where(roles.is_master, problem.placed, -1)
+        self.total = self.total - self.held[number]
         self.held[number] = _loads(leading, np.ones_like(self.due))
+        self.total += self.held[number]
 
 
 def _loads(nodes: NDArray[np.int32], among: NDArray[np.bool_]) -> Ints:
