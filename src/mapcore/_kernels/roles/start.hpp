@@ -86,9 +86,10 @@ public:
             if (given_.preferred) preferred.enter(p);
             fill(p, current, preferred);
         }
-        for (std::int32_t n = 0; n < nodes_.size(); n++) nodes_[n].load += wants_[n].load;
+        add_up_loads();
         set_goal();
         for (const Open &open : open_) decide(open);
+        add_up_loads();
         return missing_;
     }
 
@@ -103,7 +104,7 @@ private:
     struct Want {
         std::int64_t lack;     // masters that it lacks, in parts of WHOLE
         std::int32_t chances;  // open rows from which it may still get one
-        std::int32_t load;     // masters that need no decision
+        std::int32_t load;     // masters that its node has not been told of yet
     };
 
     // Kinds of copies, cheapest first; copies of one kind cost the same.
@@ -196,6 +197,14 @@ private:
             if ((row[s] & CURRENT) == current) row[s] |= FIXED;
     }
 
+    void add_up_loads() {
+        for (std::int32_t n = 0; n < nodes_.size(); n++) {
+            Want &want = wants_[static_cast<std::size_t>(n)];
+            nodes_[n].load += want.load;
+            want.load = 0;
+        }
+    }
+
     // How far between lower and upper the nodes have to come for all masters to find a place.
     void set_goal() {
         std::int64_t room = 0, lacking = 0;
@@ -228,7 +237,7 @@ private:
             }
             row[best] |= MASTER;
             want(row[best]).lack -= WHOLE;
-            nodes_[node_of(row[best])].load++;
+            want(row[best]).load++;
         }
         for (std::size_t s = 0; s < rows_.width; s++)
             if (is_kind(row[s], open.kind)) want(row[s]).chances--;
