@@ -467,23 +467,29 @@ class PartitionMap:
         wanted = nodes if isinstance(nodes, NodeIndex) else NodeIndex(nodes)
         if wanted == self.nodes:
             return self
-        numbers = wanted.numbers
-        renumbered = np.array([numbers.get(name, -1) for name in self.nodes.names], dtype=np.int32)
-        copy_nodes = renumbered[self.copy_nodes] if self.copy_count else self.copy_nodes
-        if self.copy_count and copy_nodes.min() < 0:
-            lost = self.nodes.names[int(self.copy_nodes[int(np.argmin(copy_nodes))])]
-            raise MapError(f"node {lost!r} holds copies, but is not among the new nodes")
         return PartitionMap(
             nodes=wanted,
             keys=self.keys,
             version=self.version,
-            index=(self.offsets, copy_nodes, self.copy_codes),
+            index=(self.offsets, self._copy_nodes_on(wanted), self.copy_codes),
             memory_budget_bytes=self.memory_budget_bytes,
             sources=self.sources,
             sizes=self.sizes,
             weights=self.weights,
             extra=self.extra,
         )
+
+    def _copy_nodes_on(self, nodes: NodeIndex) -> NDArray[np.int32]:
+        """Return the number among `nodes` of the node of each copy; errors as in `on_nodes`."""
+        if nodes.names[: self.node_count] == self.nodes.names or not self.copy_count:
+            return self.copy_nodes
+        numbers = nodes.numbers
+        renumbered = np.array([numbers.get(name, -1) for name in self.nodes.names], dtype=np.int32)
+        copy_nodes = renumbered[self.copy_nodes]
+        if copy_nodes.min() < 0:
+            lost = self.nodes.names[int(self.copy_nodes[int(np.argmin(copy_nodes))])]
+            raise MapError(f"node {lost!r} holds copies, but is not among the new nodes")
+        return copy_nodes
 
     def on_keys(
         self, keys: KeyFunction, rows: NDArray[np.int64], **attributes: Any
