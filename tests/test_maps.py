@@ -316,6 +316,14 @@ def test_a_map_without_nodes_or_copies_works() -> None:
     assert held.on_nodes(["a"]).shape == (3, 1)
 
 
+def test_nodes_that_are_added_at_the_end_leave_all_numbers_as_they_are() -> None:
+    held = small_map()
+    longer = held.on_nodes([*held.nodes.names, "new"])
+    assert longer.node_count == held.node_count + 1
+    assert longer.copy_nodes is held.copy_nodes
+    assert [longer.copies(p) for p in range(3)] == [held.copies(p) for p in range(3)]
+
+
 def test_replaced_attributes_stand_and_the_rest_stays() -> None:
     held = small_map().replace(version=(2, 7), sources={1: "0"})
     assert held.version == Version(2, 7)
