@@ -29,6 +29,7 @@ from numpy.typing import ArrayLike, NDArray
 from mapcore.errors import TransitionError
 
 __all__ = [
+    "LEADING",
     "LITERAL",
     "PAIRED",
     "PERSISTENCE_PAUSED",
@@ -106,6 +107,9 @@ _DEVOLVED: Final = {
     Placement.PENDING_SLAVE: Placement.SLAVE,
     Placement.PENDING_MASTER: Placement.MASTER,
 }
+
+LEADING: Final = (Placement.MASTER, Placement.PENDING_MASTER)
+"""The placements of a copy that leads its partition, a takeover under way included."""
 
 PLACEMENT_MASK: Final = 0b0000_0111
 RUNNING_SHIFT: Final = 3

@@ -197,6 +197,15 @@ def test_what_is_under_way_is_not_started_again() -> None:
     assert again.id != fill.id
 
 
+def test_steps_under_way_may_come_from_anywhere() -> None:
+    run = Run(index(""), {"users": users("a")})
+    run.take(run.next(index("x"))[0])
+    (fill,) = run.next(index("x")).feeds
+    held = run.live.snapshot()
+    steps = next_derived_steps(held, index("x"), run.sources, (step for step in [fill]))
+    assert not steps.feeds
+
+
 def test_a_source_that_is_not_there_is_an_error() -> None:
     with pytest.raises(MapError, match=r"found source 'users/0', expected MAP/PARTITION"):
         next_derived_steps(index(""), index("x"), {})

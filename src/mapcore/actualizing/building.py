@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +25,7 @@ from mapcore.states import (
     Running,
 )
 
-__all__ = ["Builder"]
+__all__ = ["Builder", "stuck_stream_after", "unused_id"]
 
 _PLACEMENTS: Final = tuple(placement.label for placement in Placement)
 _RUNNING: Final = tuple(running.label for running in Running)
@@ -32,6 +33,29 @@ _PAUSES: Final = {
     Action.PERSISTENCE: ("persistence", PERSISTENCE_PAUSED),
     Action.REPLICATION: ("replication", REPLICATION_PAUSED),
 }
+
+
+def unused_id(stem: str, taken: Container[str]) -> str:
+    """Return an id for a step that is not taken: the stem, or the stem and a number."""
+    found, count = stem, 0
+    while found in taken:
+        count += 1
+        found = f"{stem}-{count}"
+    return found
+
+
+def stuck_stream_after(config: Config, rate: int | None, size_bytes: int | None) -> float:
+    """Return after how many seconds a stream counts as stuck.
+
+    Args:
+        config: says how slow a stream may be.
+        rate: the bytes per second that it may not exceed, if any.
+        size_bytes: what it moves, if that is known.
+    """
+    if size_bytes is None:
+        return config.stuck_stream_after_seconds
+    slowest = min(config.slowest_bytes_per_second, rate or config.slowest_bytes_per_second)
+    return config.stuck_after_seconds + size_bytes / slowest
 
 
 class Builder:
@@ -214,22 +238,17 @@ class Builder:
 
     def _new_id(self, partition: str) -> str:
         stem = f"{self._name}/{partition}/{self._version[0]}.{self._version[1]}"
-        found, count = stem, 0
-        while found in self._ids:
-            count += 1
-            found = f"{stem}-{count}"
+        found = unused_id(stem, self._ids)
         self._ids.add(found)
         return found
 
     def _stream_fields(self, partition: int) -> dict[str, Any]:
         config, rate = self._config, self._rate
         sizes = self._situation.current.sizes
-        fields: dict[str, Any] = {"stuck_after_seconds": config.stuck_stream_after_seconds}
-        if sizes is not None:
-            size = int(sizes[partition])
-            slowest = min(config.slowest_bytes_per_second, rate or config.slowest_bytes_per_second)
+        size = None if sizes is None else int(sizes[partition])
+        fields: dict[str, Any] = {"stuck_after_seconds": stuck_stream_after(config, rate, size)}
+        if size is not None:
             fields["size_bytes"] = size
-            fields["stuck_after_seconds"] = config.stuck_after_seconds + size / slowest
         if rate is not None:
             fields["bytes_per_second"] = rate
         return fields

@@ -23,6 +23,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import numpy as np
 
+from mapcore.actualizing.building import stuck_stream_after, unused_id
 from mapcore.actualizing.live import LiveMap, Underway
 from mapcore.actualizing.next_steps import NextSteps, Work, next_steps_of_maps
 from mapcore.actualizing.occupancy import Occupancy, ThrottleError
@@ -172,16 +173,12 @@ def next_derived_steps(
         MapError: a source names a map or a partition that is not there; or as in `next_steps`.
     """
     config = config or Config()
-    work = Work(current, target, in_flight, settings or Settings(), is_derived=True)
-    view = NodeView(nodes, [_held(current), target, *sources.values()], gone)
+    work = Work(current, target, tuple(in_flight), settings or Settings(), is_derived=True)
+    view = NodeView(nodes, [work.snapshot(), target, *sources.values()], gone)
     own = next_steps_of_maps({name: work}, config, now, nodes=view, gone=gone)
     feeding = _Feeding(work, sources, view, feed_config or config, name, follow)
     streams, waiting = feeding.steps(feeds or {}, reach or {}, own)
     return DerivedSteps(own, streams, waiting)
-
-
-def _held(current: PartitionMap | LiveMap) -> PartitionMap:
-    return current.snapshot() if isinstance(current, LiveMap) else current
 
 
 class _Source(NamedTuple):
@@ -219,7 +216,7 @@ class _Feeding:
         name: str,
         follow: str,
     ) -> None:
-        self._current = _held(work.current).on_nodes(view.index)
+        self._current = work.snapshot().on_nodes(view.index)
         self._target = work.target.on_nodes(view.index)
         self._sources = {key: held.on_nodes(view.index) for key, held in sources.items()}
         self._view = view
@@ -227,13 +224,7 @@ class _Feeding:
         self._limits = Limits.from_config(config)
         self._name = name
         self._follow = follow
-        if isinstance(work.current, LiveMap):
-            entries: Iterable[Step | Underway] = work.current.in_flight.values()
-        else:
-            entries = work.in_flight
-        self._in_flight = [
-            entry.step if isinstance(entry, Underway) else entry for entry in entries
-        ]
+        self._in_flight = [entry.step for entry in work.underway()]
 
     def steps(
         self,
@@ -421,24 +412,15 @@ class _Feeding:
     def _step(self, want: _Want, origin: Copy, taken_ids: set[str]) -> Step:
         version, config = self._current.version, self._config
         partition = self._current.keys.name(want.partition)
-        stem = f"{self._name}/{partition}/{version}/{want.node}"
-        step_id, count = stem, 0
-        while step_id in taken_ids:
-            count += 1
-            step_id = f"{stem}-{count}"
-        sizes, size_bytes = self._current.sizes, None
-        stuck_after_seconds = config.stuck_stream_after_seconds
-        if want.resume_from is not None:
-            stuck_after_seconds = config.stuck_after_seconds
-        elif sizes is not None and sizes[want.partition]:
-            size_bytes = int(sizes[want.partition])
-            rate = self._limits.stream_bytes_per_second or config.slowest_bytes_per_second
-            slowest = min(config.slowest_bytes_per_second, rate)
-            stuck_after_seconds = config.stuck_after_seconds + size_bytes / slowest
+        sizes, rate = self._current.sizes, self._limits.stream_bytes_per_second
+        size_bytes, stuck_after_seconds = None, config.stuck_after_seconds
+        if want.resume_from is None:
+            size_bytes = int(sizes[want.partition]) or None if sizes is not None else None
+            stuck_after_seconds = stuck_stream_after(config, rate, size_bytes)
         held = self._sources[want.source.map]
         is_new = want.placement is Placement.DEAD
         return Step(
-            id=step_id,
+            id=unused_id(f"{self._name}/{partition}/{version}/{want.node}", taken_ids),
             map=self._name,
             partition=partition,
             kind=Kind.STREAM,
@@ -462,7 +444,7 @@ class _Feeding:
             reason=want.why,
             version=(version.epoch, version.revision),
             stuck_after_seconds=stuck_after_seconds,
-            bytes_per_second=self._limits.stream_bytes_per_second,
+            bytes_per_second=rate,
         )
 
     def _volume(self, held: PartitionMap, partition: int, node: str) -> str | None:

@@ -27,11 +27,10 @@ import numpy as np
 from mapcore.actualizing.live import LiveMap
 from mapcore.cluster import Config, Health, Mode, Node
 from mapcore.maps import PartitionMap
-from mapcore.states import PLACEMENT_MASK, REPLICATION_PAUSED, Placement
+from mapcore.states import LEADING, PLACEMENT_MASK, REPLICATION_PAUSED, Placement
 
 __all__ = ["Failover", "Promotion", "Refusal", "failover"]
 
-_LEADING = (Placement.MASTER, Placement.PENDING_MASTER)
 _IN_SYNC = (Placement.SLAVE, Placement.PENDING_SLAVE)
 
 
@@ -213,7 +212,7 @@ class _Heirs:
     def _look_at(self, partition: int, lost: Collection[str]) -> None:
         name = self._held.keys.name(partition)
         copies = self._held.copies(partition)
-        leaders = [copy.node for copy in copies if copy.placement in _LEADING]
+        leaders = [copy.node for copy in copies if copy.placement in LEADING]
         live = [copy.node for copy in copies if copy.placement > Placement.DEAD]
         if all(node in lost for node in live):
             for node in live:

@@ -30,12 +30,11 @@ from mapcore.errors import StepRefused
 from mapcore.keys import RangeKeys
 from mapcore.maps import NodeIndex, PartitionMap, Version
 from mapcore.planning.resizing import resized
-from mapcore.states import PLACEMENT_MASK, Placement, describe_code, placement_of
+from mapcore.states import LEADING, PLACEMENT_MASK, Placement, describe_code, placement_of
 
 __all__ = ["LiveMap", "Underway"]
 
 _PAUSE_KINDS = (Kind.PAUSE, Kind.RESUME)
-_LEADING = (Placement.MASTER, Placement.PENDING_MASTER)
 
 
 class Underway(NamedTuple):
@@ -365,7 +364,7 @@ class LiveMap:
             else:
                 del row[node]
             self._changed[partition] = self._revision
-            if (placement_of(before) in _LEADING) != (placement_of(after) in _LEADING):
+            if (placement_of(before) in LEADING) != (placement_of(after) in LEADING):
                 new_epochs.add(partition)
             self._note_death((partition, node), before, after, now)
         for partition in new_epochs:

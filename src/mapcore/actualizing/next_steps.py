@@ -79,6 +79,19 @@ class Work:
     accept_loss: Collection[str] = ()
     is_derived: bool = False
 
+    def snapshot(self) -> PartitionMap:
+        """Return what is, as a map that does not change."""
+        current = self.current
+        return current.snapshot() if isinstance(current, LiveMap) else current
+
+    def underway(self) -> tuple[Underway, ...]:
+        """Return the steps under way."""
+        if isinstance(self.current, LiveMap):
+            return tuple(self.current.in_flight.values())
+        return tuple(
+            entry if isinstance(entry, Underway) else Underway(entry) for entry in self.in_flight
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class HeldBack:
@@ -328,18 +341,12 @@ class _Picture:
 
     def __init__(self, work: Work) -> None:
         self.work = work
-        current = work.current
-        if isinstance(current, LiveMap):
-            self.current = current.snapshot()
-            self.underway: tuple[Underway, ...] = tuple(current.in_flight.values())
-            self.epochs: NDArray[np.int64] | None = current.epochs
-            self.dead_since: Mapping[tuple[str, str], float] = current.dead_since
+        self.current = work.snapshot()
+        self.underway = work.underway()
+        if isinstance(work.current, LiveMap):
+            self.epochs: NDArray[np.int64] | None = work.current.epochs
+            self.dead_since: Mapping[tuple[str, str], float] = work.current.dead_since
         else:
-            self.current = current
-            self.underway = tuple(
-                entry if isinstance(entry, Underway) else Underway(entry)
-                for entry in work.in_flight
-            )
             self.epochs = None
             self.dead_since = work.dead_since
         self.groups: tuple[Group, ...] = ()

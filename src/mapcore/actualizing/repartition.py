@@ -36,11 +36,9 @@ from mapcore.errors import MapError
 from mapcore.keys import KeyFunction, KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
 from mapcore.planning.resizing import can_resize, expanded
-from mapcore.states import PLACEMENT_MASK, Placement
+from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 __all__ = ["Group", "Repartition", "unite"]
-
-_LEADING = (Placement.MASTER, Placement.PENDING_MASTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +182,7 @@ class _Union:
         return [code & PLACEMENT_MASK for code in codes.tolist()]
 
     def _leads(self, name: str) -> bool:
-        return any(placement in _LEADING for placement in self._placements(name))
+        return any(placement in LEADING for placement in self._placements(name))
 
     def _serving(self, overlapping: Sequence[KeyRange]) -> tuple[KeyRange, ...]:
         """Return those that answer for their keys: with masters, else with copies that could."""

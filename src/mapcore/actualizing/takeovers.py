@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mapcore._kernels import _admission
 from mapcore.actualizing.proposals import Action, Hold, Priority, Situation
 from mapcore.actualizing.steps import Kind
-from mapcore.states import Placement
+from mapcore.states import LEADING, Placement
 
 __all__ = ["hold_takeovers"]
 
@@ -51,7 +51,7 @@ def hold_takeovers(situation: Situation, proposals: NDArray[Any]) -> None:
 
 def _masters(situation: Situation) -> NDArray[np.int32]:
     """Count the masters of each node, with those that takeovers under way are about to make."""
-    masters = situation.current.loads(Placement.MASTER, Placement.PENDING_MASTER)
+    masters = situation.current.loads(*LEADING)
     numbers = situation.current.nodes.numbers
     for step in situation.in_flight:
         if step.kind is Kind.TAKEOVER and step.target is not None and step.target.node in numbers:

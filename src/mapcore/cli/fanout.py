@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from mapcore.cli.inputs import (
@@ -22,7 +24,8 @@ from mapcore.planning.fanout.measuring import fanout as measure
 
 __all__ = ["fanout"]
 
-_TERMINAL_ROWS = 20
+_TERMINAL_ROWS: Final = 20
+_LOSE: Final = (2, 3)
 
 
 @click.command()
@@ -41,7 +44,7 @@ _TERMINAL_ROWS = 20
     metavar="K",
     type=click.IntRange(min=1),
     multiple=True,
-    default=(2, 3),
+    default=_LOSE,
     show_default=True,
     help="Tell how likely the loss of K nodes at once loses a partition.",
 )
@@ -72,7 +75,7 @@ def fanout(
     if held.node_count == 0:
         fail(doc, "found a map without nodes, expected some")
     too_many = [count for count in lose if count > held.node_count]
-    if too_many and lose != (2, 3):
+    if too_many and lose != _LOSE:
         raise click.UsageError(f"--lose: found {too_many[0]}, there are {held.node_count:,} nodes.")
     lose = tuple(count for count in lose if count <= held.node_count)
     with progress("counting"):

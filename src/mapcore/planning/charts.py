@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore.states import Placement
+from mapcore.states import LEADING
 
 if TYPE_CHECKING:
     from mapcore.planning.plans import Plan
 
-__all__ = ["MASTERS", "busiest_nodes", "bytes_text", "few", "histogram", "node_table_text"]
+__all__ = ["busiest_nodes", "bytes_text", "few", "histogram", "node_table_text"]
 
-MASTERS: Final = (Placement.MASTER, Placement.PENDING_MASTER)
 
 _NAME_WIDTH: Final = 22
 _HISTOGRAM_WIDTH: Final = 20
@@ -28,7 +27,7 @@ _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 def node_table_text(plan: Plan) -> Iterator[str]:
     """Yield a line a node: its copies before and after as bars, masters, and what moves."""
     before, after = plan.loads_before(), plan.loads_after()
-    led, leads = plan.loads_before(*MASTERS), plan.loads_after(*MASTERS)
+    led, leads = plan.loads_before(*LEADING), plan.loads_after(*LEADING)
     most = int(max(before.max(initial=0), after.max(initial=0)))
     width = _COPIES_WIDTH + 8
     yield (

@@ -12,6 +12,7 @@ from mapcore.planning import charts
 from mapcore.planning.nodes import ACTIVE
 from mapcore.planning.plans import Balance, Plan, spread_of
 from mapcore.planning.report import changes_asked, report_document
+from mapcore.states import LEADING
 
 if TYPE_CHECKING:
     from mapcore.planning.cluster_plan import ClusterPlan
@@ -64,7 +65,7 @@ def balance_in_sum(plans: ClusterPlan) -> Balance:
     weights = table.weight_column
     due = (table.modes == ACTIVE) & (weights > 0)
     spreads = []
-    for which in ((), charts.MASTERS):
+    for which in ((), LEADING):
         before = np.sum([plan.loads_before(*which) for plan in plans.values()], axis=0)
         after = np.sum([plan.loads_after(*which) for plan in plans.values()], axis=0)
         spreads += [
@@ -130,7 +131,7 @@ def _line(name: str, partitions: int, moves: int, roles: int, balance: Balance) 
 
 
 def _sums(plans: ClusterPlan, *, masters: bool = False) -> tuple[Any, Any]:
-    which = charts.MASTERS if masters else ()
+    which = LEADING if masters else ()
     first = _any(plans)
     active = first.work.start.table.modes == ACTIVE
     before = np.sum([plan.loads_before(*which) for plan in plans.values()], axis=0)

@@ -13,7 +13,7 @@ from mapcore.errors import PlanError
 from mapcore.planning.constraints import CONSTRAINTS, Situation
 from mapcore.planning.measures import room_to_share
 from mapcore.planning.nodes import MODES
-from mapcore.states import Placement, describe_code
+from mapcore.states import LEADING, describe_code
 
 if TYPE_CHECKING:
     from mapcore.planning.plans import Plan
@@ -28,7 +28,6 @@ __all__ = [
 
 _NAMES_SHOWN: Final = 5
 _ENTRIES_SHOWN: Final = 12
-_MASTERS: Final = (Placement.MASTER, Placement.PENDING_MASTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +203,7 @@ def explain_partition(plan: Plan, partition: int | str) -> PartitionExplanation:
     )
     row = [numbers[name] for name in after]
     leaders = [
-        numbers[copy.node] for copy in plan.target.copies(number) if copy.placement in _MASTERS
+        numbers[copy.node] for copy in plan.target.copies(number) if copy.placement in LEADING
     ]
     rejections = _rejections(plan, number, row, leaders)
     return PartitionExplanation(plan.target.keys.name(number), copies, tuple(rejections))
@@ -230,7 +229,7 @@ def explain_node(plan: Plan, name: str) -> NodeExplanation:
         weight=table.weights[int(table.weight_numbers[node])],
         location=table.locations[int(table.location_numbers[node])],
         copies=(int(plan.loads_before()[node]), int(plan.loads_after()[node])),
-        masters=(int(plan.loads_before(*_MASTERS)[node]), int(plan.loads_after(*_MASTERS)[node])),
+        masters=(int(plan.loads_before(*LEADING)[node]), int(plan.loads_after(*LEADING)[node])),
         copy_share=None
         if problem is None
         else (int(problem.lower[node]), int(problem.upper[node])),

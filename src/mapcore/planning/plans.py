@@ -30,7 +30,7 @@ from mapcore.planning.rules import CompiledRules
 from mapcore.planning.scatter import Scatter, measure_scatter
 from mapcore.planning.sums import Standing
 from mapcore.planning.traffic import Traffic, traffic_of
-from mapcore.states import Placement
+from mapcore.states import LEADING, Placement
 
 if TYPE_CHECKING:
     from mapcore.planning.conflicts import Conflict
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from mapcore.planning.report import Forecast
 
 __all__ = ["Balance", "Plan", "Spread", "Work", "spread_of"]
-
-_MASTERS = (Placement.MASTER, Placement.PENDING_MASTER)
 
 
 class Spread(NamedTuple):
@@ -184,7 +182,7 @@ class Plan:
         return Balance(
             *(
                 spread_of(loads, weights, mask)
-                for which in ((), _MASTERS)
+                for which in ((), LEADING)
                 for loads, mask in (
                     (self.loads_before(*which), due & self.existed),
                     (self.loads_after(*which), due),

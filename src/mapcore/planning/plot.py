@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from mapcore.errors import PlanError
 from mapcore.pictures import DARK, LIGHT, new_figure
-from mapcore.planning.charts import MASTERS
 from mapcore.planning.nodes import ACTIVE
+from mapcore.states import LEADING
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ def draw(plan: Plan, path: Path) -> None:
     draw_loads = _bars_by_node if len(names) <= _MOST_NAMED_NODES else _nodes_by_load
     copies, masters, moves = figure.subplots(3, 1)
     draw_loads(copies, plan, "copies")
-    draw_loads(masters, plan, "masters", *MASTERS)
+    draw_loads(masters, plan, "masters", *LEADING)
     _moves(moves, plan)
     status = "proven optimal" if plan.certificate.is_optimal else "not proven optimal"
     figure.suptitle(

@@ -18,7 +18,7 @@ from mapcore.planning.nodes import MAINTENANCE
 from mapcore.planning.placement import PlacementProblem
 from mapcore.planning.problem import Asked, Flag, Start
 from mapcore.planning.roles import RolesProblem
-from mapcore.states import PLACEMENT_MASK, Placement
+from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 __all__ = ["list_drops", "list_moves", "list_role_changes"]
 
@@ -94,7 +94,7 @@ def list_role_changes(
     _planning.list_role_changes(*arguments, found)
     partitions, nodes, previous = map(np.ascontiguousarray, found.T)
 
-    table, before = start.table, current.loads(Placement.MASTER, Placement.PENDING_MASTER)
+    table, before = start.table, current.loads(*LEADING)
     before = _padded(before, len(table))
     is_back = np.zeros(len(table), np.bool_)
     is_back[list(returning)] = True

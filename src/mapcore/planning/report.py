@@ -17,7 +17,7 @@ from mapcore.planning import charts
 from mapcore.planning.charts import bytes_text
 from mapcore.planning.conflicts import are_soon_found
 from mapcore.planning.nodes import ACTIVE, MAINTENANCE
-from mapcore.states import PLACEMENT_MASK, Placement
+from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:
     from mapcore.planning.plans import Plan, Spread
@@ -67,7 +67,7 @@ def write_report(plan: Plan, schedules: Sequence[Forecast] = ()) -> str:
         if plan.target.node_count <= _NODES_LISTED
         else (
             charts.histogram("copies a node", *_loads_of_active(plan)),
-            charts.histogram("masters a node", *_loads_of_active(plan, *charts.MASTERS)),
+            charts.histogram("masters a node", *_loads_of_active(plan, *LEADING)),
             charts.busiest_nodes(plan),
         )
     )
@@ -319,7 +319,7 @@ def _loads(plan: Plan) -> dict[str, dict[str, list[int]]]:
     """Return what each node holds and leads, before and after."""
     columns = (
         np.stack([plan.loads_before(*which), plan.loads_after(*which)], axis=1).tolist()
-        for which in ((), charts.MASTERS)
+        for which in ((), LEADING)
     )
     return {
         name: {"copies": copies, "masters": masters}

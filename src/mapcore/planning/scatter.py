@@ -17,11 +17,9 @@ from numpy.typing import NDArray
 
 from mapcore._kernels import _roles
 from mapcore.maps import PartitionMap
-from mapcore.states import PLACEMENT_MASK, Placement
+from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 __all__ = ["Scatter", "measure_scatter", "scatter_of"]
-
-_MASTERS = (Placement.MASTER, Placement.PENDING_MASTER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +99,6 @@ def scatter_of(copies: PartitionMap, may_lead: NDArray[np.bool_] | None = None) 
     placed = np.full((copies.partition_count, max(1, int(counts.max(initial=0)))), -1, np.int32)
     placed[rows, columns] = copies.copy_nodes[is_live]
     is_master = np.zeros(placed.shape, np.bool_)
-    is_master[rows, columns] = np.isin(placements[is_live], _MASTERS)
+    is_master[rows, columns] = np.isin(placements[is_live], LEADING)
     able = np.ones(copies.node_count, np.bool_) if may_lead is None else may_lead
     return measure_scatter(placed, is_master, able)

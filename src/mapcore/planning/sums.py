@@ -18,7 +18,7 @@ from mapcore.planning.nodes import NodeTable
 from mapcore.planning.placement import PlacementProblem
 from mapcore.planning.roles import RolesProblem
 from mapcore.planning.shares import Bounds, share_bounds, shares_with_fixed
-from mapcore.states import Placement
+from mapcore.states import LEADING, Placement
 
 __all__ = [
     "Standing",
@@ -31,8 +31,6 @@ __all__ = [
     "standing",
     "within_sum",
 ]
-
-_MASTERS = (Placement.MASTER, Placement.PENDING_MASTER)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +70,7 @@ class Standing:
         """Count what one map holds on these nodes."""
         return cls(
             loads_on(found, index),
-            loads_on(found, index, *_MASTERS),
+            loads_on(found, index, *LEADING),
             found.partition_count,
             bytes_on(found, index),
         )

@@ -127,12 +127,12 @@ class Edges:
             for target in sorted(self._out[source]):
                 yield source, target
 
-    def insert(self, node: int, degree: int) -> bool:
+    def insert(self, node: int) -> bool:
         """Put a node without edges into the middle of as many edges as it shall have."""
         chosen: dict[int, int] = {}
         for is_strict in (True, False):
-            for source in self._apart(node, degree):
-                if len(chosen) == degree:
+            for source in self._apart(node):
+                if len(chosen) == self.degree:
                     break
                 if source in chosen or source == node:
                     continue
@@ -143,7 +143,7 @@ class Edges:
                     if not (is_strict and self._is_within(node, target)):
                         chosen[source] = target
                         break
-        if len(chosen) < degree:
+        if len(chosen) < self.degree:
             return False
         for source, target in chosen.items():
             self._remove(source, target)
@@ -151,10 +151,10 @@ class Edges:
             self._add(node, target)
         return True
 
-    def _apart(self, node: int, degree: int) -> Iterator[int]:
-        """Iterate over all nodes; the first `degree` of them stand far apart."""
+    def _apart(self, node: int) -> Iterator[int]:
+        """Iterate over all nodes; the first of them, as many as peers, stand far apart."""
         count = len(self._out)
-        stride = max(1, count // degree)
+        stride = max(1, count // self.degree)
         for first in range(stride):
             for place in range(first, count, stride):
                 yield (place + node * 7919) % count

@@ -228,7 +228,7 @@ def _changed(
             return None
     fresh = np.setdiff1d(np.arange(len(names)), known[known >= 0])
     for node in fresh.tolist():
-        if not edges.insert(node, degree):
+        if not edges.insert(node):
             return None
     return edges
 

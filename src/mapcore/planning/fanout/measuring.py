@@ -27,12 +27,11 @@ from numpy.typing import NDArray
 
 from mapcore.errors import MapError
 from mapcore.maps import PartitionMap
-from mapcore.states import PLACEMENT_MASK, Placement
+from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 __all__ = ["Fanout", "LossChance", "Reading", "fanout"]
 
 Reading = Literal["plan", "failover"]
-_MASTERS: Final = (Placement.MASTER, Placement.PENDING_MASTER)
 _MOST_DENSE: Final = 2_000
 _BAR: Final = 40
 
@@ -264,7 +263,7 @@ def fanout(held: PartitionMap, *, after: Reading = "failover") -> Fanout:
     is_live = placements != Placement.DEAD
     rows = np.repeat(np.arange(held.partition_count), np.diff(held.offsets))[is_live]
     nodes = held.copy_nodes[is_live].astype(np.int64)
-    is_master = np.isin(placements[is_live], _MASTERS)
+    is_master = np.isin(placements[is_live], LEADING)
     sources, targets, counts = _pairs(rows, nodes, is_master, held.node_count, after)
     return Fanout(
         held.nodes.names,
