@@ -51,20 +51,20 @@ if TYPE_CHECKING:
     from mapcore.maps import NodeIndex as NodeIndex
     from mapcore.maps import PartitionMap as PartitionMap
     from mapcore.maps import Version as Version
-    from mapcore.planning.cluster_plan import ClusterPlan as ClusterPlan
     from mapcore.planning.fanout.graph import FanoutGraph as FanoutGraph
     from mapcore.planning.fanout.graph import fanout_graph as fanout_graph
     from mapcore.planning.fanout.measuring import Fanout as Fanout
     from mapcore.planning.fanout.measuring import fanout as fanout
+    from mapcore.planning.partitioning.ranges import merge as merge
+    from mapcore.planning.partitioning.ranges import plan_ranges as plan_ranges
+    from mapcore.planning.partitioning.ranges import split as split
     from mapcore.planning.planner import plan as plan
     from mapcore.planning.plans import Plan as Plan
-    from mapcore.planning.policy import Policy as Policy
-    from mapcore.planning.policy import policy as policy
-    from mapcore.planning.ranges import merge as merge
-    from mapcore.planning.ranges import plan_ranges as plan_ranges
-    from mapcore.planning.ranges import split as split
-    from mapcore.planning.tier_plans import TierPlan as TierPlan
-    from mapcore.planning.tiers import plan_tiers as plan_tiers
+    from mapcore.planning.policies.policy import Policy as Policy
+    from mapcore.planning.policies.policy import policy as policy
+    from mapcore.planning.several_maps.plan import ClusterPlan as ClusterPlan
+    from mapcore.planning.tiers.planner import plan_tiers as plan_tiers
+    from mapcore.planning.tiers.plans import TierPlan as TierPlan
     from mapcore.routing import PackedKeys as PackedKeys
     from mapcore.routing import Router as Router
     from mapcore.routing.tiers import TieredRouter as TieredRouter
@@ -81,7 +81,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Cluster": "cluster",
-    "ClusterPlan": "planning.cluster_plan",
+    "ClusterPlan": "planning.several_maps.plan",
     "ClusterHealth": "health",
     "DocumentError": "errors",
     "Fanout": "planning.fanout.measuring",
@@ -104,7 +104,7 @@ _HOMES = {
     "PackedKeys": "routing",
     "PartitionMap": "maps",
     "Placement": "states",
-    "Policy": "planning.policy",
+    "Policy": "planning.policies.policy",
     "Plan": "planning.plans",
     "RUNNING": "states",
     "RangeKeys": "keys",
@@ -117,7 +117,7 @@ _HOMES = {
     "Verification": "actualizing.verify",
     "Version": "maps",
     "VersionWindow": "history",
-    "TierPlan": "planning.tier_plans",
+    "TierPlan": "planning.tiers.plans",
     "TieredRouter": "routing.tiers",
     "TransitionReport": "transitions",
     "WireError": "errors",
@@ -130,18 +130,18 @@ _HOMES = {
     "failover": "actualizing.failover",
     "fanout": "planning.fanout.measuring",
     "fanout_graph": "planning.fanout.graph",
-    "merge": "planning.ranges",
+    "merge": "planning.partitioning.ranges",
     "next_hop": "states",
     "next_steps": "actualizing.next_steps",
     "schedule": "actualizing.schedule",
     "verify": "actualizing.verify",
     "plan": "planning.planner",
-    "plan_tiers": "planning.tiers",
-    "plan_ranges": "planning.ranges",
-    "policy": "planning.policy",
+    "plan_tiers": "planning.tiers.planner",
+    "plan_ranges": "planning.partitioning.ranges",
+    "policy": "planning.policies.policy",
     "problems": "documents",
     "save": "documents",
-    "split": "planning.ranges",
+    "split": "planning.partitioning.ranges",
     "state_code": "states",
     "validate_transitions": "transitions",
 }

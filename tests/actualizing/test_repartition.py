@@ -13,7 +13,7 @@ from mapcore.documents import load
 from mapcore.errors import MapError
 from mapcore.keys import KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
-from mapcore.planning.ranges import merge, split
+from mapcore.planning.partitioning.ranges import merge, split
 from mapcore.routing import Router
 from mapcore.states import Placement, placement_of
 from tests.actualizing.test_next_steps import LETTERS

@@ -7,7 +7,7 @@ from mapcore.actualizing.next_steps import next_steps
 from mapcore.actualizing.steps import Step
 from mapcore.errors import MapError, StepRefused
 from mapcore.maps import PartitionMap
-from mapcore.planning.resizing import resized
+from mapcore.planning.partitioning.resizing import resized
 from mapcore.routing import Router
 from tests.actualizing.test_next_steps import FREE, made
 

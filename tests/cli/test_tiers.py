@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mapcore.planning.tier_plans import TierPlan
+from mapcore.planning.tiers.plans import TierPlan
 from tests.cli.conftest import Run, Write
 from tests.cli.documents import COUCHBASE
 from tests.cli.test_command import start

@@ -9,7 +9,7 @@ from math import ceil, floor
 
 import numpy as np
 
-from mapcore.planning.placement import PlacementProblem
+from mapcore.planning.placing.placement import PlacementProblem
 
 
 def shares(weights: list[int], total: int, most: int) -> list[Fraction]:

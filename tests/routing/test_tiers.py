@@ -11,8 +11,8 @@ import mapcore
 from mapcore import wire
 from mapcore.errors import NoCopy, NoMaster, VersionWindowError
 from mapcore.maps import PartitionMap, Version
-from mapcore.planning.tier_plans import TierPlan
-from mapcore.planning.tiers import plan_tiers
+from mapcore.planning.tiers.planner import plan_tiers
+from mapcore.planning.tiers.plans import TierPlan
 from mapcore.routing.tiers import Route, TieredRouter
 from mapcore.states import Placement, state_code
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore.planning.exchange import reach_of
-from mapcore.planning.placement import PlacementProblem
-from mapcore.planning.roles import Roles, RolesProblem
+from mapcore.planning.placing.exchange import reach_of
+from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.roles import Roles, RolesProblem
 
 SWEEPS, WORD = 8, (1 << 64) - 1
 

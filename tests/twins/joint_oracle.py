@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mapcore.planning.placement import PlacementProblem
-from mapcore.planning.shares import Bounds
+from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.shares import Bounds
 from tests.twins.placement_oracle import Network, even_shares, slopes, usable
 
 

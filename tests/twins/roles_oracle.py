@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 from ortools.graph.python import min_cost_flow
 
-from mapcore.planning.roles import RolesProblem
+from mapcore.planning.placing.roles import RolesProblem
 
 
 def best_costs(problem: RolesProblem) -> tuple[int, int, int, int]:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ortools.graph.python import max_flow
 
-from mapcore.planning.scatter import Scatter
+from mapcore.planning.placing.scatter import Scatter
 
 
 def measure_slowly(

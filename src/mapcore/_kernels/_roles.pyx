@@ -157,7 +157,7 @@ def measure_scatter(
     int32_t[::1] lost,
     interrupt,
 ):
-    """For each node, write what its failure would mean: see `mapcore.planning.scatter.Scatter`.
+    """For each node, write what its failure would mean: see `mapcore.planning.placing.scatter.Scatter`.
 
     The outputs are zeros when this is called.
     """

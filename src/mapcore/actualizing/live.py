@@ -29,7 +29,7 @@ from mapcore.actualizing.steps import CellChange, Kind, Step
 from mapcore.errors import StepRefused
 from mapcore.keys import RangeKeys
 from mapcore.maps import NodeIndex, PartitionMap, Version
-from mapcore.planning.resizing import resized
+from mapcore.planning.partitioning.resizing import resized
 from mapcore.states import LEADING, PLACEMENT_MASK, Placement, describe_code, placement_of
 
 __all__ = ["LiveMap", "Underway"]

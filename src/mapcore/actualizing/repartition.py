@@ -16,9 +16,9 @@ A target that changes half way is no special case: ranges that nobody wants any 
 long as they are staged, and merged back after the switch. A new range that cuts across what is left
 of others waits until that is collected.
 
-Hash partitions are split and joined in place, all at once, by one step (`mapcore.planning.resizing`
-says why no data moves): to more partitions first, then the copies move to where the target wants
-them; to fewer after they have moved together.
+Hash partitions are split and joined in place, all at once, by one step
+(`mapcore.planning.partitioning.resizing` says why no data moves): to more partitions first, then
+the copies move to where the target wants them; to fewer after they have moved together.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from mapcore.actualizing.proposals import RowFlag
 from mapcore.errors import MapError
 from mapcore.keys import KeyFunction, KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
-from mapcore.planning.resizing import can_resize, expanded
+from mapcore.planning.partitioning.resizing import can_resize, expanded
 from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 __all__ = ["Group", "Repartition", "unite"]

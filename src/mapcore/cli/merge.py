@@ -18,7 +18,7 @@ from mapcore.cli.inputs import (
 from mapcore.cli.outputs import check_output, output_option, write_cluster
 from mapcore.cli.ranges import print_change
 from mapcore.errors import MapError
-from mapcore.planning.ranges import merge as merge_ranges
+from mapcore.planning.partitioning.ranges import merge as merge_ranges
 
 __all__ = ["merge"]
 

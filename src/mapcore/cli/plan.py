@@ -24,7 +24,7 @@ from mapcore.cli.outputs import STDOUT, check_output, output_option, write_clust
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import print_json
 from mapcore.errors import PlanError
-from mapcore.planning.explain import (
+from mapcore.planning.reporting.explain import (
     NodeExplanation,
     PartitionExplanation,
     is_partition_name,

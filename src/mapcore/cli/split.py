@@ -24,8 +24,8 @@ from mapcore.cli.ranges import print_change, read_keys
 from mapcore.cluster import ClusterMap
 from mapcore.errors import MapError
 from mapcore.maps import PartitionMap
-from mapcore.planning.ranges import split as split_range
-from mapcore.planning.splitting import map_of_ranges, split_evenly, weights_of_ranges
+from mapcore.planning.partitioning.ranges import split as split_range
+from mapcore.planning.partitioning.splitting import map_of_ranges, split_evenly, weights_of_ranges
 
 __all__ = ["split"]
 

@@ -12,8 +12,8 @@ from mapcore.cli.inputs import STDIN, STDIN_SOURCE, json_option
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import Table, print_json, print_table
 from mapcore.errors import MapcoreError
-from mapcore.planning.tier_members import Given
-from mapcore.planning.tier_plans import TierPlan
+from mapcore.planning.tiers.members import Given
+from mapcore.planning.tiers.plans import TierPlan
 
 __all__ = ["tiers"]
 

@@ -20,8 +20,6 @@ from mapcore.planning.changes import (
     apply_changes,
     apply_changes_to_all,
 )
-from mapcore.planning.coupled import is_coupled, place_coupled
-from mapcore.planning.exchange import choose_by_score, even_out_slaves, may_exchange
 from mapcore.planning.maintenance import (
     Records,
     kept_records,
@@ -30,13 +28,18 @@ from mapcore.planning.maintenance import (
     restored_masters,
     with_records,
 )
-from mapcore.planning.masters_kept import keep_masters
-from mapcore.planning.measures import copies_that_fit, measure
 from mapcore.planning.nodes import ACTIVE, MAINTENANCE
-from mapcore.planning.placement import Placement as PlacedCopies
-from mapcore.planning.placement import PlacementProblem, place
+from mapcore.planning.placing.coupled import is_coupled, place_coupled
+from mapcore.planning.placing.exchange import choose_by_score, even_out_slaves, may_exchange
+from mapcore.planning.placing.masters_kept import keep_masters
+from mapcore.planning.placing.measures import copies_that_fit, measure
+from mapcore.planning.placing.placement import Placement as PlacedCopies
+from mapcore.planning.placing.placement import PlacementProblem, place
+from mapcore.planning.placing.restrictions import check_restrictions, restrict
+from mapcore.planning.placing.roles import Roles, RolesProblem, assign_roles
+from mapcore.planning.placing.rules import CompiledRules
 from mapcore.planning.plans import Plan, Work
-from mapcore.planning.policy import (
+from mapcore.planning.policies.policy import (
     BoundPolicy,
     Policy,
     PolicyOutcome,
@@ -55,10 +58,7 @@ from mapcore.planning.problem import (
     start_of,
     with_slack,
 )
-from mapcore.planning.restrictions import check_restrictions, restrict
-from mapcore.planning.roles import Roles, RolesProblem, assign_roles
-from mapcore.planning.rules import CompiledRules
-from mapcore.planning.sums import Standing, copies_in_sum, masters_in_sum, standing
+from mapcore.planning.several_maps.sums import Standing, copies_in_sum, masters_in_sum, standing
 from mapcore.states import PERSISTENCE_PAUSED, REPLICATION_PAUSED, Placement, state_code
 
 __all__ = [
@@ -168,8 +168,8 @@ def plan(
                 f"policy: found {len(cluster.maps)} maps, expected the name of the one whose "
                 "partitions it scores"
             )
-        from mapcore.planning.cluster_plan import ClusterPlan
-        from mapcore.planning.joint import plan_maps
+        from mapcore.planning.several_maps.joint import plan_maps
+        from mapcore.planning.several_maps.plan import ClusterPlan
 
         plans = plan_maps(apply_changes_to_all(cluster, changes), changes)
         return ClusterPlan({plan.map_name: plan for plan in plans})

@@ -20,23 +20,23 @@ from mapcore.maps import PartitionMap
 from mapcore.planning.changes import ChangedCluster, Changes
 from mapcore.planning.moves import Drops, Moves, RoleChanges
 from mapcore.planning.nodes import ACTIVE
-from mapcore.planning.placement import Placement as PlacedCopies
-from mapcore.planning.placement import PlacementProblem
-from mapcore.planning.policy import PolicyOutcome
+from mapcore.planning.placing.placement import Placement as PlacedCopies
+from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.roles import Roles, RolesProblem
+from mapcore.planning.placing.rules import CompiledRules
+from mapcore.planning.placing.scatter import Scatter, measure_scatter
+from mapcore.planning.policies.policy import PolicyOutcome
 from mapcore.planning.problem import Asked, Start
-from mapcore.planning.reasons import list_drops, list_moves, list_role_changes
-from mapcore.planning.roles import Roles, RolesProblem
-from mapcore.planning.rules import CompiledRules
-from mapcore.planning.scatter import Scatter, measure_scatter
-from mapcore.planning.sums import Standing
+from mapcore.planning.reporting.reasons import list_drops, list_moves, list_role_changes
+from mapcore.planning.several_maps.sums import Standing
 from mapcore.planning.traffic import Traffic, traffic_of
 from mapcore.states import LEADING, Placement
 
 if TYPE_CHECKING:
-    from mapcore.planning.conflicts import Conflict
-    from mapcore.planning.explain import NodeExplanation, PartitionExplanation
-    from mapcore.planning.proofs import PlanCertificate
-    from mapcore.planning.report import Forecast
+    from mapcore.planning.certificates.proofs import PlanCertificate
+    from mapcore.planning.reporting.conflicts import Conflict
+    from mapcore.planning.reporting.explain import NodeExplanation, PartitionExplanation
+    from mapcore.planning.reporting.report import Forecast
 
 __all__ = ["Balance", "Plan", "Spread", "Work", "spread_of"]
 
@@ -204,14 +204,14 @@ class Plan:
     @cached_property
     def certificate(self) -> PlanCertificate:
         """How good the plan is, by checkers that share no code with the planner."""
-        from mapcore.planning.proofs import PlanCertificate
+        from mapcore.planning.certificates.proofs import PlanCertificate
 
         return PlanCertificate(self.target, self.work)
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
         """What could not be met, or was not taken into account; each in a sentence."""
-        from mapcore.planning.shortfalls import find_warnings
+        from mapcore.planning.reporting.shortfalls import find_warnings
 
         return find_warnings(self)
 
@@ -221,7 +221,7 @@ class Plan:
 
         Takes tens of times as long as the plan did, where anything falls short; else nothing.
         """
-        from mapcore.planning.conflicts import find_conflicts
+        from mapcore.planning.reporting.conflicts import find_conflicts
 
         return find_conflicts(self)
 
@@ -245,7 +245,7 @@ class Plan:
         Raises:
             PlanError: no such partition or node, or not exactly one of them.
         """
-        from mapcore.planning.explain import explain_node, explain_partition
+        from mapcore.planning.reporting.explain import explain_node, explain_partition
 
         if partition is not None and node is None:
             return explain_partition(self, partition)
@@ -260,7 +260,7 @@ class Plan:
             schedules: of the plan, as `mapcore.schedule(plan)` makes them: how many rounds, or how
                 much time, the report is to expect.
         """
-        from mapcore.planning.report import write_report
+        from mapcore.planning.reporting.report import write_report
 
         return write_report(self, schedules)
 
@@ -270,7 +270,7 @@ class Plan:
         Args:
             schedules: as for `report`.
         """
-        from mapcore.planning.report import report_document
+        from mapcore.planning.reporting.report import report_document
 
         return report_document(self, schedules)
 
@@ -286,7 +286,7 @@ class Plan:
             MapcoreError: matplotlib is not installed (`pip install 'mapcore[plot]'`).
             PlanError: the ending is of no kind of picture.
         """
-        from mapcore.planning.plot import draw
+        from mapcore.planning.reporting.plot import draw
 
         draw(self, Path(path))
 

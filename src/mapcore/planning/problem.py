@@ -26,10 +26,10 @@ from mapcore.planning.nodes import (
     MAINTENANCE,
     NodeTable,
 )
-from mapcore.planning.placement import PlacementProblem
-from mapcore.planning.roles import RolesProblem
-from mapcore.planning.rules import CompiledRules, check_rules, compile_rules, rules_in_force
-from mapcore.planning.shares import share_bounds, shares_with_fixed, widened
+from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.roles import RolesProblem
+from mapcore.planning.placing.rules import CompiledRules, check_rules, compile_rules, rules_in_force
+from mapcore.planning.placing.shares import share_bounds, shares_with_fixed, widened
 
 _MOST_SPREAD_LEVELS: Final = 8
 

@@ -18,7 +18,7 @@ struct Copies {
     std::int32_t node_count;
 };
 
-// By node; see `mapcore.planning.scatter.Scatter`.
+// By node; see `mapcore.planning.placing.scatter.Scatter`.
 struct Falls {
     std::int32_t *widths;
     std::int32_t *increases;

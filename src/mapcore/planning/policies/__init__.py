@@ -1,0 +1,1 @@
+"""Policies of your own: Python functions that score copies, compiled by Numba."""

@@ -1,0 +1,1 @@
+"""Plans in words, documents and pictures, and why they are what they are."""

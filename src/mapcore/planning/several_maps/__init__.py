@@ -1,0 +1,1 @@
+"""All maps of a cluster planned together: each balanced, and the sum of them."""
