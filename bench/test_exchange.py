@@ -17,7 +17,7 @@ from bench.test_planning import COPIES, changes_of, cluster_of
 
 def plan_as_it_comes(cluster: mapcore.Cluster, kind: str) -> mapcore.Plan:
     """Plan without looking for a better scatter."""
-    with mock.patch("mapcore.planning.planner.even_out_slaves", return_value=0):
+    with mock.patch("mapcore.planning.drafting.even_out_slaves", return_value=0):
         planned: mapcore.Plan = mapcore.plan(cluster, **changes_of(kind, cluster))
     return planned
 

@@ -9,7 +9,7 @@ from math import ceil, floor
 
 import numpy as np
 
-from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.placement_problem import PlacementProblem
 
 
 def shares(weights: list[int], total: int, most: int) -> list[Fraction]:

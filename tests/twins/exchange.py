@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.planning.placing.exchange import reach_of
-from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.roles import Roles, RolesProblem
 
 SWEEPS, WORD = 8, (1 << 64) - 1

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.shares import Bounds
 from tests.twins.placement_oracle import Network, even_shares, slopes, usable
 

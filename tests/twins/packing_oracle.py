@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 
-from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from tests.twins.placement_oracle import even_shares, limits, usable
 
 

@@ -26,7 +26,7 @@ from mapcore.planning.nodes import (
     MAINTENANCE,
     NodeTable,
 )
-from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.roles import RolesProblem
 from mapcore.planning.placing.rules import CompiledRules, check_rules, compile_rules, rules_in_force
 from mapcore.planning.placing.shares import share_bounds, shares_with_fixed, widened

@@ -10,8 +10,8 @@ import pytest
 
 from mapcore.planning.certificates.coupled import check_coupled
 from mapcore.planning.placing.coupled import place_coupled
-from mapcore.planning.placing.measures import Measures, Room
-from mapcore.planning.placing.placement import Placement, PlacementProblem, place
+from mapcore.planning.placing.placement import Placement, place
+from mapcore.planning.placing.placement_problem import Measures, PlacementProblem, Room
 from tests.planning.random_clusters import random_mixed_problem, random_problem
 from tests.twins.packing_oracle import best, score
 

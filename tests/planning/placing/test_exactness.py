@@ -18,7 +18,7 @@ import pytest
 import mapcore
 from mapcore.cluster import Assignment, Cluster, ClusterMap, Constraints, Mode, Node, Settings
 from mapcore.maps import PartitionMap
-from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from tests.planning.clusters import DEAD, LIVE, MASTER, SLAVE, holders
 from tests.planning.random_clusters import current_rows, padded, shares
 from tests.twins.placement_oracle import best, score

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 import mapcore
 from mapcore.planning.placing.exchange import even_out_slaves
-from mapcore.planning.placing.placement import PlacementProblem, place
+from mapcore.planning.placing.placement import place
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.roles import Roles, RolesProblem, assign_roles
 from mapcore.planning.placing.shares import share_bounds
 from tests.planning.clusters import cluster, even, settings
@@ -87,7 +88,7 @@ def test_slaves_of_a_node_are_spread_over_the_others(monkeypatch: pytest.MonkeyP
     assert max(counts.values()) == plan.scatter.worst_increase == 5  # 64 masters over 14 nodes
     assert plan.certificate.is_optimal
     assert not mapcore.plan(plan.cluster.with_current(plan.target)).moves
-    monkeypatch.setattr("mapcore.planning.planner.even_out_slaves", lambda *_, **__: 0)
+    monkeypatch.setattr("mapcore.planning.drafting.even_out_slaves", lambda *_, **__: 0)
     assert mapcore.plan(found).scatter.worst_increase > 5
 
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 import mapcore
 from mapcore.planning.certificates.copies import check_placement
 from mapcore.planning.placing.masters_kept import keep_masters
-from mapcore.planning.placing.placement import PlacementProblem, place
+from mapcore.planning.placing.placement import place
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from tests.planning.clusters import MASTER, SLAVE, cluster, masters, settings
 from tests.planning.random_clusters import random_mixed_problem, random_problem
 

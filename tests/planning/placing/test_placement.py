@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from mapcore.errors import PlanError
-from mapcore.planning.placing.placement import Placement, PlacementProblem, place
+from mapcore.planning.placing.placement import Placement, place
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from tests.planning.random_clusters import beside_others, random_mixed_problem, random_problem
 from tests.twins.placement_oracle import Score, best, score
 

@@ -23,7 +23,8 @@ from mapcore.planning.certificates.regrets import (
 )
 
 if TYPE_CHECKING:
-    from mapcore.planning.placing.placement import Placement, PlacementProblem
+    from mapcore.planning.placing.placement import Placement
+    from mapcore.planning.placing.placement_problem import PlacementProblem
 
 __all__ = ["check_placement", "recount_placement"]
 

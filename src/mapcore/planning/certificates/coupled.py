@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from mapcore.planning.certificates.copies import check_placement
 from mapcore.planning.certificates.regrets import Proof
 from mapcore.planning.placing.coupled import loosened
-from mapcore.planning.placing.placement import Placement, PlacementProblem
+from mapcore.planning.placing.placement import Placement
+from mapcore.planning.placing.placement_problem import PlacementProblem
 
 __all__ = ["CoupledProof", "check_coupled"]
 

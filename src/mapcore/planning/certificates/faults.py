@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from mapcore.planning.placing.placement import PlacementProblem
+    from mapcore.planning.placing.placement_problem import PlacementProblem
 
 __all__ = ["placement_faults"]
 

@@ -20,7 +20,7 @@ from mapcore.states import PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:
     from mapcore.maps import PartitionMap
-    from mapcore.planning.plans import Work
+    from mapcore.planning.facts import Work
 
 __all__ = ["PlanCertificate", "compare_target", "name_parts"]
 

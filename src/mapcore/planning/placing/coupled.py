@@ -20,7 +20,6 @@ from mapcore._kernels import _coupled, _placement, _rules
 from mapcore._kernels._coupled import Order
 from mapcore.planning.placing.placement import (
     Placement,
-    PlacementProblem,
     RowClasses,
     copy_limits,
     even_shares,
@@ -28,6 +27,7 @@ from mapcore.planning.placing.placement import (
     row_classes,
     spread_excess,
 )
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.rule_breaks import breaks_of
 
 __all__ = ["is_coupled", "loosened", "place_coupled"]

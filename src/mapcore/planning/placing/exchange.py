@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mapcore._kernels import _exchange
 from mapcore.planning.placing.coupled import is_coupled
-from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.roles import Roles, RolesProblem
 from mapcore.planning.policies.policy import NO_POLICY, BoundPolicy, PolicyOutcome
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from mapcore._kernels import _placement
 from mapcore._kernels._placement import Outcome
-from mapcore.planning.placing.placement import PlacementProblem, copy_limits, is_uniform
+from mapcore.planning.placing.placement import copy_limits, is_uniform
+from mapcore.planning.placing.placement_problem import PlacementProblem
 
 __all__ = ["LoadRanges", "load_ranges"]
 

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels import _placement, _rules
-from mapcore.planning.placing.placement import Placement, PlacementProblem, even_shares, row_classes
+from mapcore.planning.placing.placement import Placement, even_shares, row_classes
+from mapcore.planning.placing.placement_problem import PlacementProblem
 
 __all__ = ["keep_masters"]
 

@@ -10,7 +10,7 @@ cannot be divided, a node is even within one typical partition (the median) of t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -18,18 +18,16 @@ from numpy.typing import NDArray
 
 from mapcore._kernels import _coupled
 from mapcore.cluster import Node
+from mapcore.planning.placing.placement_problem import Measures, PlacementProblem, Room, summed
 from mapcore.planning.placing.shares import shares_with_fixed
 
 if TYPE_CHECKING:
     from mapcore.maps import PartitionMap
-    from mapcore.planning.placing.placement import PlacementProblem
     from mapcore.planning.problem import Start
     from mapcore.planning.several_maps.sums import Standing
 
 __all__ = [
     "TOLERANCE",
-    "Measures",
-    "Room",
     "copies_that_fit",
     "measure",
     "room_to_share",
@@ -41,58 +39,6 @@ TOLERANCE: Final = 0.005
 _UNLIMITED: Final = np.iinfo(np.int64).max
 _SUM_BITS: Final = 60  # sums of loads, and of bytes, stay below
 _EMPTY_PART: Final = 100  # what has no size or weight counts as this part of the mean
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Room:
-    """What the volumes of each node hold.
-
-    Attributes:
-        capacity: int64 by node: bytes in sum; the largest int64 where a volume does not say.
-        largest: int64 by node: bytes of the largest volume, which one copy must fit on.
-    """
-
-    capacity: NDArray[np.int64]
-    largest: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Measures:
-    """Loads and bytes of partitions, and what nodes are due and can hold.
-
-    Attributes:
-        unit: what loads are: `bytes`, `weight` or `copies`.
-        load: int64 by partition: what balance counts.
-        bytes: int64 by partition: what moves cost and volumes hold; 1 where sizes are not known.
-        low: int64 by node: the least load that is even.
-        fair: int64 by node: the fair share.
-        high: int64 by node: the most load that is even.
-        room: what volumes hold, in the unit of `bytes`; None where nothing is known of it.
-        scale: bytes of one unit of `bytes`, and of `load` where it is bytes; 1 unless sums of them
-            would not fit int64.
-    """
-
-    unit: Literal["bytes", "weight", "copies"]
-    load: NDArray[np.int64]
-    bytes: NDArray[np.int64]
-    low: NDArray[np.int64]
-    fair: NDArray[np.int64]
-    high: NDArray[np.int64]
-    room: Room | None
-    scale: int = 1
-
-    def loads_of(self, nodes: NDArray[np.int32]) -> NDArray[np.int64]:
-        """Return the load of each node; `nodes` are partitions by copies, -1 for none."""
-        return _summed(nodes, self.load, len(self.fair))
-
-    def bytes_of(self, nodes: NDArray[np.int32]) -> NDArray[np.int64]:
-        """Return the bytes on each node; `nodes` are partitions by copies, -1 for none."""
-        return _summed(nodes, self.bytes, len(self.fair))
-
-    def outside(self, loads: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return how far each node's load is from what is even."""
-        far: NDArray[np.int64] = np.abs(loads - np.clip(loads, self.low, self.high))
-        return far
 
 
 def _room_of(nodes: Sequence[Node], others: Standing | None) -> Room | None:
@@ -224,7 +170,7 @@ def _shares(
     if problem.pinned is not None and problem.node_limit is not None:
         pins = problem.pinned[problem.pinned >= 0]
         is_full = problem.node_limit <= np.bincount(pins, minlength=len(most))
-        fixed[is_full] = _summed(problem.pinned, load, len(most))[is_full]
+        fixed[is_full] = summed(problem.pinned, load, len(most))[is_full]
     table, copies = start.table, np.minimum(problem.copy_counts, room)
     fixed = np.where(problem.eligible, fixed, -1)
     surplus = 0
@@ -283,12 +229,3 @@ def _within_spread(
     due, taken = int(found.sum() - share[~is_free].sum()), int(found[is_free].sum())
     found = (found * (max(0, due) / max(1, taken))).astype(np.int64) if due != taken else found
     return np.where(is_free, found << shift, fair)
-
-
-def _summed(
-    nodes: NDArray[np.int32], amounts: NDArray[np.int64], node_count: int
-) -> NDArray[np.int64]:
-    rows, places = np.nonzero(nodes >= 0)
-    sums = np.zeros(node_count, np.int64)
-    np.add.at(sums, nodes[rows, places], amounts[rows])
-    return sums

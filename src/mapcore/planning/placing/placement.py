@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,15 +24,11 @@ from numpy.typing import NDArray
 from mapcore._kernels import _placement
 from mapcore._kernels._placement import Outcome as _Outcome
 from mapcore.errors import PlanError
-from mapcore.planning.placing.rules import CompiledRules
-
-if TYPE_CHECKING:
-    from mapcore.planning.placing.measures import Measures
+from mapcore.planning.placing.placement_problem import PlacementProblem
 
 __all__ = [
     "Placement",
     "PlacementCertificate",
-    "PlacementProblem",
     "RowClasses",
     "copy_limits",
     "even_shares",
@@ -41,46 +37,6 @@ __all__ = [
     "row_classes",
     "spread_excess",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class PlacementProblem:
-    """What is to be placed, as arrays; nodes and partitions are numbers.
-
-    Attributes:
-        current: int32, partitions by any width: the nodes that hold a live copy now, -1 for none.
-            May name nodes that are not eligible; no node stands twice in a row.
-        copy_counts: int32 by partition: copies asked for.
-        eligible: bool by node: may hold copies at all.
-        lower: int64 by node: floor of its weighted share.
-        upper: int64 by node: ceiling of its weighted share.
-        levels: int32, levels by nodes: number of each node's value at each spread level, outermost
-            first; a value of an inner level lies in one value of the outer one. May have no rows.
-        partition_class: int32 by partition, or None where all are of one class.
-        class_eligible: bool, classes by nodes: narrower eligibility, in addition to `eligible`.
-        pinned: int32, partitions by any width, -1 for none: nodes that must hold a copy.
-        node_limit: int64 by node: the most copies it may hold; pinned ones stand whatever it is.
-        rules: where slaves stand relative to their master; `place` itself does not look at them.
-        sum_lower: int64 by node, or None where no other maps count: the floor of its share of all
-            maps in sum, less what the others hold there; may be below 0.
-        sum_upper: int64 by node, or None: the ceiling of the same.
-        measures: loads and sizes of partitions, where they differ; `place` looks at copies alone.
-    """
-
-    current: NDArray[np.int32]
-    copy_counts: NDArray[np.int32]
-    eligible: NDArray[np.bool_]
-    lower: NDArray[np.int64]
-    upper: NDArray[np.int64]
-    levels: NDArray[np.int32]
-    partition_class: NDArray[np.int32] | None = None
-    class_eligible: NDArray[np.bool_] | None = None
-    pinned: NDArray[np.int32] | None = None
-    node_limit: NDArray[np.int64] | None = None
-    rules: CompiledRules | None = None
-    sum_lower: NDArray[np.int64] | None = None
-    sum_upper: NDArray[np.int64] | None = None
-    measures: Measures | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from mapcore.cluster import Settings
 from mapcore.errors import PlanError
-from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.shares import shares_with_fixed
 from mapcore.planning.problem import Start
 

@@ -18,8 +18,8 @@ from mapcore.planning.placing.rules import CompiledRules, intervals_of, match, r
 
 if TYPE_CHECKING:
     from mapcore.cluster import Rule
-    from mapcore.planning.placing.placement import PlacementProblem
-    from mapcore.planning.plans import Plan
+    from mapcore.planning.facts import PlanFacts
+    from mapcore.planning.placing.placement_problem import PlacementProblem
 
 __all__ = ["breaks_of", "describe_rule", "explain_breaks", "least_breaks"]
 
@@ -88,7 +88,7 @@ def breaks_of(rules: CompiledRules, usable: NDArray[np.bool_], copies: int) -> i
     return _best_place(rules, usable, copies).breaks
 
 
-def explain_breaks(plan: Plan) -> Iterator[str]:
+def explain_breaks(plan: PlanFacts) -> Iterator[str]:
     """Say which partitions break rules, why, and what would change it."""
     broken = plan.broken_rules
     partitions = np.flatnonzero(broken)
@@ -104,7 +104,7 @@ def explain_breaks(plan: Plan) -> Iterator[str]:
     )
 
 
-def _why(plan: Plan, broken: int, partition: int) -> str:
+def _why(plan: PlanFacts, broken: int, partition: int) -> str:
     problem, placement, rules = plan.work.placement_problem, plan.work.placement, plan.work.rules
     assert rules is not None
     for number, (rule, _) in enumerate(rules_in_force(plan.work.asked.settings)):
@@ -126,7 +126,7 @@ def _why(plan: Plan, broken: int, partition: int) -> str:
     return f"no placement has fewer than {least:,}, as {short}{also}"
 
 
-def _shortage(plan: Plan, best: _BestPlace) -> str:
+def _shortage(plan: PlanFacts, best: _BestPlace) -> str:
     """Say what the best place for a master lacks, and what to add there."""
     if best.leader < 0:
         return "no node may lead"

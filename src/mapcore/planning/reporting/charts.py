@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mapcore.states import LEADING
 
 if TYPE_CHECKING:
-    from mapcore.planning.plans import Plan
+    from mapcore.planning.facts import PlanFacts
 
 __all__ = ["busiest_nodes", "bytes_text", "few", "histogram", "node_table_text"]
 
@@ -24,7 +24,7 @@ _BUSIEST: Final = 8
 _UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
 
-def node_table_text(plan: Plan) -> Iterator[str]:
+def node_table_text(plan: PlanFacts) -> Iterator[str]:
     """Yield a line a node: its copies before and after as bars, masters, and what moves."""
     before, after = plan.loads_before(), plan.loads_after()
     led, leads = plan.loads_before(*LEADING), plan.loads_after(*LEADING)
@@ -44,7 +44,7 @@ def node_table_text(plan: Plan) -> Iterator[str]:
         yield line.rstrip()
 
 
-def busiest_nodes(plan: Plan) -> Iterator[str]:
+def busiest_nodes(plan: PlanFacts) -> Iterator[str]:
     """Yield what moves into and out of the nodes with the most moves."""
     total = plan.traffic.moves
     busy = np.argsort(-total, kind="stable")[: np.count_nonzero(total)].tolist()
@@ -110,12 +110,12 @@ def _classes(loads: NDArray[np.int64]) -> tuple[list[int], list[int]]:
     return firsts, [min(values[-1], first + width - 1) for first in firsts]
 
 
-def _traffic_header(plan: Plan) -> str:
+def _traffic_header(plan: PlanFacts) -> str:
     sized = f"{'bytes in':>12}{'out':>12}" if plan.traffic.bytes_in is not None else ""
     return f"{'moves in':>10}{'out':>8}{sized}"
 
 
-def _traffic_cells(plan: Plan, node: int) -> str:
+def _traffic_cells(plan: PlanFacts, node: int) -> str:
     traffic = plan.traffic
     cells = f"{traffic.moves_in[node]:>10,}{traffic.moves_out[node]:>8,}"
     if traffic.bytes_in is not None and traffic.bytes_out is not None:

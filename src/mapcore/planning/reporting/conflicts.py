@@ -19,14 +19,15 @@ from mapcore.cluster import Node
 from mapcore.errors import PlanError
 from mapcore.planning.nodes import ACTIVE, LEAVING, MAINTENANCE
 from mapcore.planning.placing.measures import copies_that_fit
-from mapcore.planning.placing.placement import PlacementProblem, place
+from mapcore.planning.placing.placement import place
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.restrictions import restrict
 from mapcore.planning.placing.rule_breaks import least_breaks
 from mapcore.planning.placing.rules import compile_rules
 from mapcore.planning.problem import Asked, Start, placement_problem
 
 if TYPE_CHECKING:
-    from mapcore.planning.plans import Plan
+    from mapcore.planning.facts import PlanFacts
 
 __all__ = ["Conflict", "are_soon_found", "find_conflicts"]
 
@@ -65,12 +66,12 @@ class Conflict:
         }
 
 
-def are_soon_found(plan: Plan) -> bool:
+def are_soon_found(plan: PlanFacts) -> bool:
     """Return whether the plan is small enough for its report to look for conflicts."""
     return plan.work.asked.copies * plan.target.partition_count <= _SMALL
 
 
-def find_conflicts(plan: Plan) -> tuple[Conflict, ...]:
+def find_conflicts(plan: PlanFacts) -> tuple[Conflict, ...]:
     """Return what stands against each other, for copies and for rules.
 
     Places anew for each setting that is tried: tens of times as long as the plan took.
@@ -169,7 +170,7 @@ def _nodes(count: int) -> str:
 class _Variants:
     """The problem of a plan with some of its settings left out or changed."""
 
-    def __init__(self, plan: Plan, *, with_rules: bool) -> None:
+    def __init__(self, plan: PlanFacts, *, with_rules: bool) -> None:
         self.plan, self.start, self.asked = plan, plan.work.start, plan.work.asked
         self.with_rules = with_rules
         extra = self.asked.settings.extra

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.planning.nodes import GONE, LEAVING, MAINTENANCE, NodeTable
-from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.rules import CompiledRules, match
 from mapcore.planning.problem import Asked
 

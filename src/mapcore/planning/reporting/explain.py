@@ -16,7 +16,7 @@ from mapcore.planning.reporting.constraints import CONSTRAINTS, Situation
 from mapcore.states import LEADING, describe_code
 
 if TYPE_CHECKING:
-    from mapcore.planning.plans import Plan
+    from mapcore.planning.facts import PlanFacts
 
 __all__ = [
     "NodeExplanation",
@@ -172,7 +172,7 @@ class NodeExplanation:
         return document
 
 
-def explain_partition(plan: Plan, partition: int | str) -> PartitionExplanation:
+def explain_partition(plan: PlanFacts, partition: int | str) -> PartitionExplanation:
     """Explain where a partition's copies stand.
 
     Raises:
@@ -209,7 +209,7 @@ def explain_partition(plan: Plan, partition: int | str) -> PartitionExplanation:
     return PartitionExplanation(plan.target.keys.name(number), copies, tuple(rejections))
 
 
-def explain_node(plan: Plan, name: str) -> NodeExplanation:
+def explain_node(plan: PlanFacts, name: str) -> NodeExplanation:
     """Explain what a node holds.
 
     Raises:
@@ -244,7 +244,7 @@ def explain_node(plan: Plan, name: str) -> NodeExplanation:
 
 
 def _rejections(
-    plan: Plan, partition: int, row: list[int], leaders: list[int]
+    plan: PlanFacts, partition: int, row: list[int], leaders: list[int]
 ) -> Iterator[Rejection]:
     """Group the nodes without a copy by the first constraint against them."""
     work = plan.work
@@ -278,19 +278,19 @@ def _rejections(
         left &= ~rejected
 
 
-def is_partition_name(plan: Plan, name: str) -> bool:
+def is_partition_name(plan: PlanFacts, name: str) -> bool:
     """Whether a partition of the plan has this name."""
     return _number_of(plan, name) >= 0
 
 
-def _number_of(plan: Plan, name: str) -> int:
+def _number_of(plan: PlanFacts, name: str) -> int:
     try:
         return plan.target.keys.number(name)
     except KeyError:
         return -1
 
 
-def _partition_number(plan: Plan, partition: int | str) -> int:
+def _partition_number(plan: PlanFacts, partition: int | str) -> int:
     keys = plan.target.keys
     number = _number_of(plan, partition) if isinstance(partition, str) else partition
     if not 0 <= number < len(keys):

@@ -16,7 +16,8 @@ from mapcore.states import LEADING
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from mapcore.planning.plans import Plan
+    from mapcore.planning.certificates.proofs import PlanCertificate
+    from mapcore.planning.facts import PlanFacts
 
 __all__ = ["draw"]
 
@@ -25,7 +26,7 @@ _MOST_BARS: Final = 40
 _INCHES: Final = (11, 9)
 
 
-def draw(plan: Plan, path: Path) -> None:
+def draw(plan: PlanFacts, certificate: PlanCertificate, path: Path) -> None:
     """Write the picture of a plan; errors as in `Plan.plot`."""
     figure = new_figure(*_INCHES)
     kinds = figure.canvas.get_supported_filetypes()
@@ -40,7 +41,7 @@ def draw(plan: Plan, path: Path) -> None:
     draw_loads(copies, plan, "copies")
     draw_loads(masters, plan, "masters", *LEADING)
     _moves(moves, plan)
-    status = "proven optimal" if plan.certificate.is_optimal else "not proven optimal"
+    status = "proven optimal" if certificate.is_optimal else "not proven optimal"
     figure.suptitle(
         f"{plan.map_name}: {plan.target.partition_count:,} partitions on {len(names):,} nodes, "
         f"{len(plan.moves):,} moves, {len(plan.role_changes):,} role changes, {status}"
@@ -48,7 +49,7 @@ def draw(plan: Plan, path: Path) -> None:
     figure.savefig(path, dpi=120)
 
 
-def _bars_by_node(axes: Axes, plan: Plan, what: str, *placements: Any) -> None:
+def _bars_by_node(axes: Axes, plan: PlanFacts, what: str, *placements: Any) -> None:
     places = np.arange(plan.target.node_count)
     before, after = plan.loads_before(*placements), plan.loads_after(*placements)
     axes.bar(places - 0.2, before, 0.4, color=LIGHT, label="before")
@@ -58,7 +59,7 @@ def _bars_by_node(axes: Axes, plan: Plan, what: str, *placements: Any) -> None:
     _finish(axes)
 
 
-def _nodes_by_load(axes: Axes, plan: Plan, what: str, *placements: Any) -> None:
+def _nodes_by_load(axes: Axes, plan: PlanFacts, what: str, *placements: Any) -> None:
     """Draw how many nodes hold how many; nodes that are on their way out are left out."""
     active = plan.work.start.table.modes == ACTIVE
     sides = (
@@ -83,7 +84,7 @@ def _nodes_by_load(axes: Axes, plan: Plan, what: str, *placements: Any) -> None:
     _finish(axes)
 
 
-def _moves(axes: Axes, plan: Plan) -> None:
+def _moves(axes: Axes, plan: PlanFacts) -> None:
     """Draw moves into nodes upwards, out of them downwards; many nodes the busiest first."""
     traffic = plan.traffic
     if plan.target.node_count <= _MOST_NAMED_NODES:
@@ -113,7 +114,7 @@ def _ranked(moved: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.append(-np.sort(-moved[moved > 0]), 0)
 
 
-def _name_nodes(axes: Axes, plan: Plan) -> None:
+def _name_nodes(axes: Axes, plan: PlanFacts) -> None:
     names = plan.target.nodes.names
     is_tight = len(names) > 12 or len(names) * max(map(len, names), default=0) > 130
     axes.set_xticks(

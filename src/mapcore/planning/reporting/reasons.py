@@ -15,7 +15,7 @@ from mapcore.maps import PartitionMap
 from mapcore.planning.moves import Drops, Moves, Names, Reason, RoleChanges
 from mapcore.planning.nodes import MAINTENANCE
 from mapcore.planning.placing.measures import room_to_share
-from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.roles import RolesProblem
 from mapcore.planning.problem import Asked, Flag, Start
 from mapcore.states import LEADING, PLACEMENT_MASK, Placement

@@ -20,7 +20,8 @@ from mapcore.planning.reporting.conflicts import are_soon_found
 from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:
-    from mapcore.planning.plans import Plan, Spread
+    from mapcore.planning.facts import PlanFacts, Spread
+    from mapcore.planning.reporting.findings import Findings
 
 __all__ = ["Forecast", "changes_asked", "report_document", "write_report"]
 
@@ -56,7 +57,7 @@ class Forecast(Protocol):
         ...
 
 
-def write_report(plan: Plan, schedules: Sequence[Forecast] = ()) -> str:
+def write_report(plan: PlanFacts, findings: Findings, schedules: Sequence[Forecast] = ()) -> str:
     """Return the plan as text for people; lines of at most about 110 characters.
 
     Few nodes are listed one by one; of many, the report shows how many hold how many, and which
@@ -80,14 +81,16 @@ def write_report(plan: Plan, schedules: Sequence[Forecast] = ()) -> str:
         _rules(plan),
         _scatter(plan),
         _policy(plan),
-        str(plan.certificate).splitlines(),
-        _warnings(plan),
-        _conflicts(plan),
+        str(findings.certificate).splitlines(),
+        _warnings(findings),
+        _conflicts(plan, findings),
     )
     return "\n\n".join(text for text in ("\n".join(lines) for lines in sections) if text)
 
 
-def report_document(plan: Plan, schedules: Sequence[Forecast] = ()) -> dict[str, Any]:
+def report_document(
+    plan: PlanFacts, findings: Findings, schedules: Sequence[Forecast] = ()
+) -> dict[str, Any]:
     """Return the plan as a document of plain values."""
     balance = plan.balance
     names = plan.target.nodes.names
@@ -128,16 +131,16 @@ def report_document(plan: Plan, schedules: Sequence[Forecast] = ()) -> dict[str,
         "traffic": _traffic(plan),
         "loads": _loads(plan),
         "policy": None if plan.work.policy is None else asdict(plan.work.policy),
-        "certificate": plan.certificate.to_dict(),
+        "certificate": findings.certificate.to_dict(),
         "lost": list(plan.lost),
-        "warnings": list(plan.warnings),
-        "conflicts": [conflict.to_dict() for conflict in plan.conflicts]
+        "warnings": list(findings.warnings),
+        "conflicts": [conflict.to_dict() for conflict in findings.conflicts]
         if are_soon_found(plan)
         else None,
     }
 
 
-def _heading(plan: Plan) -> Iterator[str]:
+def _heading(plan: PlanFacts) -> Iterator[str]:
     asked, target = plan.work.asked, plan.target
     yield (
         f"plan of {plan.map_name}, version {plan.current.version} -> {target.version}: "
@@ -151,7 +154,7 @@ def _heading(plan: Plan) -> Iterator[str]:
         yield "only copies of swapped nodes move" if plan.work.changes.swap else "no data moves"
 
 
-def _cost(plan: Plan) -> Iterator[str]:
+def _cost(plan: PlanFacts) -> Iterator[str]:
     size = "" if plan.bytes_moved is None else f" ({bytes_text(plan.bytes_moved)})"
     for label, entries in (
         ("moves", plan.moves),
@@ -180,7 +183,7 @@ def _expected(schedule: Forecast) -> dict[str, float]:
     return {"rounds": schedule.length, "roundsBound": schedule.bound}
 
 
-def _balance(plan: Plan) -> Iterator[str]:
+def _balance(plan: PlanFacts) -> Iterator[str]:
     balance = plan.balance
     yield f"{'per unit of weight':<22}{'before':>26}{'after':>26}"
     yield f"{'':<22}{'min / mean / max':>26}{'min / mean / max':>26}"
@@ -189,7 +192,7 @@ def _balance(plan: Plan) -> Iterator[str]:
 
 
 def _loads_of_active(
-    plan: Plan, *placements: Placement
+    plan: PlanFacts, *placements: Placement
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return loads before and after of the nodes that are not on their way out."""
     active = plan.work.start.table.modes == ACTIVE
@@ -197,12 +200,12 @@ def _loads_of_active(
     return plan.loads_before(*placements)[before], plan.loads_after(*placements)[active]
 
 
-def _spread(plan: Plan) -> Iterator[str]:
+def _spread(plan: PlanFacts) -> Iterator[str]:
     for level, before, after in _excesses(plan):
         yield f"spread by {level}: {before:,} copies above the even share before, {after:,} after"
 
 
-def _rules(plan: Plan) -> Iterator[str]:
+def _rules(plan: PlanFacts) -> Iterator[str]:
     if plan.work.rules is not None:
         found = _broken_rules(plan)
         yield (
@@ -211,7 +214,7 @@ def _rules(plan: Plan) -> Iterator[str]:
         )
 
 
-def _broken_rules(plan: Plan) -> dict[str, Any]:
+def _broken_rules(plan: PlanFacts) -> dict[str, Any]:
     start, after = plan.work.start, plan.broken_rules
     before = 0
     if plan.work.rules is not None:
@@ -227,7 +230,7 @@ def _broken_rules(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _scatter(plan: Plan) -> Iterator[str]:
+def _scatter(plan: PlanFacts) -> Iterator[str]:
     scatter = plan.scatter
     if scatter.worst_node is None or not scatter.widths.any():
         return
@@ -241,17 +244,17 @@ def _scatter(plan: Plan) -> Iterator[str]:
         yield f"{alone:,} masters could pass to no other node"
 
 
-def _conflicts(plan: Plan) -> Iterator[str]:
+def _conflicts(plan: PlanFacts, findings: Findings) -> Iterator[str]:
     if not are_soon_found(plan):
         if plan.work.placement and (plan.work.placement.missing or plan.broken_rules.any()):
             yield "conflicts: not looked for in a plan of this size; Plan.conflicts does"
-    elif plan.conflicts:
+    elif findings.conflicts:
         yield "conflicts:"
-        for conflict in plan.conflicts:
+        for conflict in findings.conflicts:
             yield from wrap(str(conflict), 98, initial_indent="  - ", subsequent_indent="    ")
 
 
-def _policy(plan: Plan) -> Iterator[str]:
+def _policy(plan: PlanFacts) -> Iterator[str]:
     outcome = plan.work.policy
     if outcome is not None:
         yield (
@@ -260,14 +263,14 @@ def _policy(plan: Plan) -> Iterator[str]:
         )
 
 
-def _warnings(plan: Plan) -> Iterator[str]:
-    if plan.warnings:
+def _warnings(findings: Findings) -> Iterator[str]:
+    if findings.warnings:
         yield "warnings:"
-        for warning in plan.warnings:
+        for warning in findings.warnings:
             yield from wrap(warning, 98, initial_indent="  - ", subsequent_indent="    ")
 
 
-def _excesses(plan: Plan) -> list[tuple[str, int, int]]:
+def _excesses(plan: PlanFacts) -> list[tuple[str, int, int]]:
     """Return the copies above the even share of a value, before and after, for each level."""
     asked, table = plan.work.asked, plan.work.start.table
     rows = []
@@ -298,7 +301,7 @@ def _excess(
     return int(np.maximum(counts - even, 0).sum())
 
 
-def _traffic(plan: Plan) -> dict[str, dict[str, int]]:
+def _traffic(plan: PlanFacts) -> dict[str, dict[str, int]]:
     """Return what moves into and out of each node, for those with moves."""
     traffic = plan.traffic
     columns = {
@@ -315,7 +318,7 @@ def _traffic(plan: Plan) -> dict[str, dict[str, int]]:
     }
 
 
-def _loads(plan: Plan) -> dict[str, dict[str, list[int]]]:
+def _loads(plan: PlanFacts) -> dict[str, dict[str, list[int]]]:
     """Return what each node holds and leads, before and after."""
     columns = (
         np.stack([plan.loads_before(*which), plan.loads_after(*which)], axis=1).tolist()
@@ -327,7 +330,7 @@ def _loads(plan: Plan) -> dict[str, dict[str, list[int]]]:
     }
 
 
-def changes_asked(plan: Plan) -> dict[str, list[str]]:
+def changes_asked(plan: PlanFacts) -> dict[str, list[str]]:
     """Return what was asked to change, names by kind."""
     changes = plan.work.changes
     listed: dict[str, list[str]] = {}

@@ -21,12 +21,12 @@ from mapcore.planning.reporting.charts import bytes_text
 from mapcore.states import PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:
-    from mapcore.planning.plans import Plan
+    from mapcore.planning.facts import PlanFacts
 
 __all__ = ["find_warnings", "some"]
 
 
-def find_warnings(plan: Plan) -> tuple[str, ...]:
+def find_warnings(plan: PlanFacts) -> tuple[str, ...]:
     """Return all that is to be said of a plan, the gravest first."""
     return tuple(sentence for finder in _FINDERS for sentence in finder(plan))
 
@@ -37,7 +37,7 @@ def some(names: Sequence[str], most: int = 5) -> str:
     return listed if len(names) <= most else f"{listed} and {len(names) - most} more"
 
 
-def _lost_partitions(plan: Plan) -> Iterator[str]:
+def _lost_partitions(plan: PlanFacts) -> Iterator[str]:
     """Partitions that had copies, of which none is left in reach."""
     losses = plan.work.start.losses
     if losses:
@@ -49,7 +49,7 @@ def _lost_partitions(plan: Plan) -> Iterator[str]:
         )
 
 
-def _masterless_partitions(plan: Plan) -> Iterator[str]:
+def _masterless_partitions(plan: PlanFacts) -> Iterator[str]:
     """Partitions that will be red."""
     if not plan.work.asked.masters:
         return
@@ -68,7 +68,7 @@ def _masterless_partitions(plan: Plan) -> Iterator[str]:
     yield f"{_count(names, 'partition')} {some(names)} will be red, without a master: {why}"
 
 
-def _missing_copies(plan: Plan) -> Iterator[str]:
+def _missing_copies(plan: PlanFacts) -> Iterator[str]:
     """Fewer nodes than copies."""
     placement, asked = plan.work.placement, plan.work.asked
     if placement is None or not placement.missing:
@@ -98,7 +98,7 @@ def _missing_copies(plan: Plan) -> Iterator[str]:
         yield from short
 
 
-def _full_volumes(plan: Plan) -> Iterator[str]:
+def _full_volumes(plan: PlanFacts) -> Iterator[str]:
     """Copies that the volumes have no room for."""
     problem, placement = plan.work.placement_problem, plan.work.placement
     if problem is None or placement is None or problem.measures is None:
@@ -130,7 +130,7 @@ def _full_volumes(plan: Plan) -> Iterator[str]:
         )
 
 
-def _missing_masters(plan: Plan) -> Iterator[str]:
+def _missing_masters(plan: PlanFacts) -> Iterator[str]:
     """Partitions with a master, but fewer than asked."""
     asked = plan.work.asked.masters
     masters = _counts(plan, Placement.MASTER)
@@ -143,7 +143,7 @@ def _missing_masters(plan: Plan) -> Iterator[str]:
         )
 
 
-def _crowded_places(plan: Plan) -> Iterator[str]:
+def _crowded_places(plan: PlanFacts) -> Iterator[str]:
     """Spread that could not be had."""
     placement, asked = plan.work.placement, plan.work.asked
     if placement is None:
@@ -166,7 +166,7 @@ def _crowded_places(plan: Plan) -> Iterator[str]:
             )
 
 
-def _uneven_loads(plan: Plan) -> Iterator[str]:
+def _uneven_loads(plan: PlanFacts) -> Iterator[str]:
     """Nodes outside their share, though all was tried."""
     problem, placement = plan.work.placement_problem, plan.work.placement
     if placement is None or problem is None or not placement.imbalance:
@@ -190,7 +190,7 @@ def _uneven_loads(plan: Plan) -> Iterator[str]:
         yield f"balance of {unit}: {' and '.join(words)}, {why}"
 
 
-def _kept_out_of_place(plan: Plan) -> Iterator[str]:
+def _kept_out_of_place(plan: PlanFacts) -> Iterator[str]:
     """Copies that a plan without data moves leaves where they should not be."""
     if plan.work.placement is not None:
         return
@@ -214,7 +214,7 @@ def _kept_out_of_place(plan: Plan) -> Iterator[str]:
         )
 
 
-def _unmet_pins(plan: Plan) -> Iterator[str]:
+def _unmet_pins(plan: PlanFacts) -> Iterator[str]:
     """Pins on nodes that may hold nothing, or that no data moved to."""
     target = plan.target
     unmet = unmet_pins(
@@ -229,7 +229,7 @@ def _unmet_pins(plan: Plan) -> Iterator[str]:
         yield f"settings.pinned is not met for {some(names)}: the nodes may not hold them now"
 
 
-def _sums_not_balanced(plan: Plan) -> Iterator[str]:
+def _sums_not_balanced(plan: PlanFacts) -> Iterator[str]:
     """Other maps, where sizes, weights or rules decide."""
     problem, others = plan.work.placement_problem, plan.work.others
     if problem is not None and problem.measures is not None and others is not None:
@@ -239,7 +239,7 @@ def _sums_not_balanced(plan: Plan) -> Iterator[str]:
         )
 
 
-def _settings_not_honoured(plan: Plan) -> Iterator[str]:
+def _settings_not_honoured(plan: PlanFacts) -> Iterator[str]:
     """Settings that the planner does not know how to follow."""
     settings = plan.work.asked.settings
     if settings.max_peers is not None:
@@ -259,7 +259,7 @@ def _settings_not_honoured(plan: Plan) -> Iterator[str]:
         )
 
 
-def _odd_documents(plan: Plan) -> Iterator[str]:
+def _odd_documents(plan: PlanFacts) -> Iterator[str]:
     """What a document says that may not be meant."""
     entry = plan.work.changed.entry
     if entry.current is None and entry.target is not None:
@@ -279,7 +279,7 @@ def _odd_documents(plan: Plan) -> Iterator[str]:
         )
 
 
-def _counts(plan: Plan, placement: Placement) -> NDArray[np.int64]:
+def _counts(plan: PlanFacts, placement: Placement) -> NDArray[np.int64]:
     target = plan.target
     chosen = (target.copy_codes & PLACEMENT_MASK) == placement
     before = np.concatenate([[0], np.cumsum(chosen)])
@@ -291,7 +291,7 @@ def _count(names: Sequence[str], noun: str) -> str:
     return f"{len(names)} {noun}s" if len(names) != 1 else noun
 
 
-_FINDERS: Final[tuple[Callable[[Plan], Iterator[str]], ...]] = (
+_FINDERS: Final[tuple[Callable[[PlanFacts], Iterator[str]], ...]] = (
     _lost_partitions,
     _masterless_partitions,
     _missing_copies,

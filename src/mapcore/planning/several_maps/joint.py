@@ -16,13 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.planning.changes import ChangedCluster, Changes
-from mapcore.planning.nodes import ACTIVE
-from mapcore.planning.placing.coupled import is_coupled
-from mapcore.planning.placing.load_ranges import LoadRanges, load_ranges
-from mapcore.planning.placing.placement import Placement, PlacementProblem
-from mapcore.planning.placing.roles import Roles, RolesProblem, assign_roles
-from mapcore.planning.placing.shares import Bounds, share_bounds, shares_with_fixed
-from mapcore.planning.planner import (
+from mapcore.planning.drafting import (
     Draft,
     draft_of,
     finish,
@@ -31,6 +25,13 @@ from mapcore.planning.planner import (
     place_copies,
     with_masters_kept,
 )
+from mapcore.planning.nodes import ACTIVE
+from mapcore.planning.placing.coupled import is_coupled
+from mapcore.planning.placing.load_ranges import LoadRanges, load_ranges
+from mapcore.planning.placing.placement import Placement
+from mapcore.planning.placing.placement_problem import PlacementProblem
+from mapcore.planning.placing.roles import Roles, RolesProblem, assign_roles
+from mapcore.planning.placing.shares import Bounds, share_bounds, shares_with_fixed
 from mapcore.planning.plans import Plan
 from mapcore.planning.several_maps.evening import Loads, even_out
 from mapcore.planning.several_maps.sums import Standing, copies_asked, masters_asked, within_sum

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,14 +15,14 @@ from mapcore.planning.certificates.proofs import compare_target, name_parts
 from mapcore.planning.certificates.regrets import Box, Ints, Proof, Recount
 from mapcore.planning.certificates.roles import recount_roles
 from mapcore.planning.certificates.sums import check_sum
+from mapcore.planning.drafting import let_signals_in, place_copies
 from mapcore.planning.placing.coupled import is_coupled
 from mapcore.planning.placing.roles import RolesCertificate, assign_roles
-from mapcore.planning.planner import let_signals_in, place_copies
 
 if TYPE_CHECKING:
-    from mapcore.planning.placing.placement import Placement, PlacementProblem
+    from mapcore.planning.placing.placement import Placement
+    from mapcore.planning.placing.placement_problem import PlacementProblem
     from mapcore.planning.plans import Plan
-    from mapcore.planning.several_maps.plan import ClusterPlan
 
 __all__ = ["ClusterCertificate"]
 
@@ -37,7 +37,7 @@ class ClusterCertificate(Certificate):
     have objectives of their own, named after the map.
     """
 
-    def __init__(self, plans: ClusterPlan) -> None:
+    def __init__(self, plans: Mapping[str, Plan]) -> None:
         self._plans = plans
 
     @cached_property

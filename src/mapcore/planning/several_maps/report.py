@@ -9,40 +9,42 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from mapcore.planning.nodes import ACTIVE
-from mapcore.planning.plans import Balance, Plan, spread_of
 from mapcore.planning.reporting import charts
-from mapcore.planning.reporting.report import changes_asked, report_document
+from mapcore.planning.reporting.report import changes_asked
 from mapcore.states import LEADING
 
 if TYPE_CHECKING:
-    from mapcore.planning.plans import Spread
-    from mapcore.planning.several_maps.plan import ClusterPlan
+    from mapcore.planning.facts import Balance, Spread
+    from mapcore.planning.several_maps.facts import ClusterPlanFacts
+    from mapcore.planning.several_maps.proofs import ClusterCertificate
 
-__all__ = ["balance_in_sum", "cluster_report_document", "write_cluster_report"]
+__all__ = ["cluster_report_document", "write_cluster_report"]
 
 _MOST_MAPS: Final = 40  # maps that get a line of their own
 _MOST_WARNINGS: Final = 20
 
 
-def write_cluster_report(plans: ClusterPlan) -> str:
+def write_cluster_report(plans: ClusterPlanFacts, certificate: ClusterCertificate) -> str:
     """Return the plans as text for people: the busiest maps, the sum, and the certificate."""
     sections = (
         _heading(plans),
         _table(plans),
         charts.histogram("copies in sum", *_sums(plans)),
         charts.histogram("masters in sum", *_sums(plans, masters=True)),
-        str(plans.certificate).splitlines(),
+        str(certificate).splitlines(),
         _warnings(plans.warnings),
     )
     return "\n\n".join(text for text in ("\n".join(lines) for lines in sections) if text)
 
 
-def cluster_report_document(plans: ClusterPlan) -> dict[str, Any]:
+def cluster_report_document(
+    plans: ClusterPlanFacts, certificate: ClusterCertificate
+) -> dict[str, Any]:
     """Return the plans as a document of plain values."""
     balance = plans.balance
     return {
-        "changes": changes_asked(_any(plans)),
-        "nodes": _any(plans).target.node_count,
+        "changes": changes_asked(plans.first),
+        "nodes": plans.first.target.node_count,
         "moves": plans.move_count,
         "roleChanges": plans.role_change_count,
         "balance": {
@@ -52,35 +54,14 @@ def cluster_report_document(plans: ClusterPlan) -> dict[str, Any]:
                 ("masters", balance.masters_before, balance.masters_after),
             )
         },
-        "certificate": plans.certificate.to_dict(),
+        "certificate": certificate.to_dict(),
         "warnings": list(plans.warnings),
-        "maps": {name: report_document(plan) for name, plan in plans.items()},
+        "maps": {name: plan.to_dict() for name, plan in plans.items()},
     }
 
 
-def balance_in_sum(plans: ClusterPlan) -> Balance:
-    """Return how copies and masters of all maps are shared out, before and after."""
-    first = _any(plans)
-    table = first.work.start.table
-    weights = table.weight_column
-    due = (table.modes == ACTIVE) & (weights > 0)
-    spreads = []
-    for which in ((), LEADING):
-        before = np.sum([plan.loads_before(*which) for plan in plans.values()], axis=0)
-        after = np.sum([plan.loads_after(*which) for plan in plans.values()], axis=0)
-        spreads += [
-            spread_of(before, weights, due & first.existed),
-            spread_of(after, weights, due),
-        ]
-    return Balance(*spreads)
-
-
-def _any(plans: ClusterPlan) -> Plan:
-    return next(iter(plans.values()))
-
-
-def _heading(plans: ClusterPlan) -> Iterator[str]:
-    first = _any(plans)
+def _heading(plans: ClusterPlanFacts) -> Iterator[str]:
+    first = plans.first
     partitions = sum(plan.target.partition_count for plan in plans.values())
     yield (
         f"plan of {len(plans):,} maps: {partitions:,} partitions on "
@@ -96,7 +77,7 @@ def _heading(plans: ClusterPlan) -> Iterator[str]:
         yield f"{unchanged:,} maps stay as they are"
 
 
-def _table(plans: ClusterPlan) -> Iterator[str]:
+def _table(plans: ClusterPlanFacts) -> Iterator[str]:
     """A line a map: what it costs, and copies and masters per unit of weight afterwards."""
     busiest = sorted(
         plans, key=lambda name: -len(plans[name].moves) - len(plans[name].role_changes)
@@ -130,9 +111,9 @@ def _line(name: str, partitions: int, moves: int, roles: int, balance: Balance) 
     )
 
 
-def _sums(plans: ClusterPlan, *, masters: bool = False) -> tuple[Any, Any]:
+def _sums(plans: ClusterPlanFacts, *, masters: bool = False) -> tuple[Any, Any]:
     which = LEADING if masters else ()
-    first = _any(plans)
+    first = plans.first
     active = first.work.start.table.modes == ACTIVE
     before = np.sum([plan.loads_before(*which) for plan in plans.values()], axis=0)
     after = np.sum([plan.loads_after(*which) for plan in plans.values()], axis=0)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mapcore.cluster import ClusterMap
 from mapcore.maps import NodeIndex, PartitionMap
 from mapcore.planning.nodes import NodeTable
-from mapcore.planning.placing.placement import PlacementProblem
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.roles import RolesProblem
 from mapcore.planning.placing.shares import Bounds, share_bounds, shares_with_fixed
 from mapcore.states import LEADING, Placement

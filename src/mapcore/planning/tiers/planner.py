@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 from mapcore.cluster import Mode
 from mapcore.errors import PlanError
 from mapcore.maps import Version
-from mapcore.planning.placing.placement import PlacementProblem, place
+from mapcore.planning.placing.placement import place
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.shares import share_bounds
 from mapcore.planning.tiers.cells import Cell, Cells, Shape
 from mapcore.planning.tiers.members import Given, Members, members_of

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from mapcore.errors import PlanError
 from mapcore.maps import PartitionMap, Version
-from mapcore.planning.placing.placement import Placement, PlacementProblem
+from mapcore.planning.placing.placement import Placement
+from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.tiers.members import Members
 from mapcore.states import PLACEMENT_MASK, state_code
 from mapcore.states import Placement as PlacementState
