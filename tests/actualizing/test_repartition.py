@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from mapcore.actualizing.live import LiveMap
@@ -154,6 +155,51 @@ def test_the_step_of_a_merge_names_what_it_takes_up() -> None:
     (step,) = next_steps(live, target)
     assert step.sources == ("a-c", "d-h")
     assert Step.from_json(step.to_json()) == step
+
+
+def loads_of(held: PartitionMap) -> dict[str, tuple[int, float]]:
+    assert held.sizes is not None
+    assert held.weights is not None
+    loads = zip(held.sizes.tolist(), held.weights.tolist(), strict=True)
+    return dict(zip(held.keys.names(), loads, strict=True))
+
+
+def test_sizes_and_weights_go_along_through_a_split_and_a_merge() -> None:
+    current = ranged(a_h="xm ys", i_z="xm").replace(
+        sizes=np.array([10, 7]), weights=np.array([4.0, 1.0])
+    )
+    live = LiveMap(current)
+    target = split(current, "a-h", "d")
+    live.follow(target)
+    assert loads_of(live.snapshot()) == {
+        "a-h": (10, 4.0),
+        "a-c": (5, 2.0),
+        "d-h": (5, 2.0),
+        "i-z": (7, 1.0),
+    }
+    finish(live, next_steps(live, target))
+    assert {step.size_bytes for step in next_steps(live, target)} == {5}
+    driven(live, target)
+    assert loads_of(live.snapshot()) == loads_of(target)
+    driven(live, current)
+    assert loads_of(live.snapshot()) == loads_of(current)
+
+
+def test_a_target_without_sizes_and_weights_takes_none_away() -> None:
+    current = ranged(a_h="xm", i_z="xm").replace(
+        sizes=np.array([10, 7]), weights=np.array([4.0, 1.0])
+    )
+    live = LiveMap(current)
+    bare = split(current, "a-h", ["d", "f"]).replace(sizes=None, weights=None)
+    driven(live, bare)
+    assert loads_of(live.snapshot()) == {
+        "a-c": (3, 4 / 3),
+        "d-e": (3, 4 / 3),
+        "f-h": (3, 4 / 3),
+        "i-z": (7, 1.0),
+    }
+    driven(live, merge(bare, ["a-c", "d-e", "f-h"]))
+    assert loads_of(live.snapshot()) == {"a-h": (9, 4.0), "i-z": (7, 1.0)}
 
 
 def test_a_master_of_the_source_that_is_lost_is_failed_over_while_it_is_split() -> None:

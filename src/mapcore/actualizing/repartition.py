@@ -24,16 +24,18 @@ the copies move to where the target wants them; to fewer after they have moved t
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.actualizing.proposals import RowFlag
 from mapcore.errors import MapError
-from mapcore.keys import KeyFunction, KeyRange, RangeKeys
+from mapcore.keys import KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
 from mapcore.planning.partitioning.resizing import can_resize, expanded
 from mapcore.states import LEADING, PLACEMENT_MASK, Placement
@@ -240,8 +242,9 @@ class _Union:
             if len(old) > 1 or sources[0].source == name:
                 merged[number] = old
             groups.setdefault(old, []).append(number)
-        current = _rows(self._current, rows, keys)
-        target = _rows(self._target, goals, keys)
+        loads = {name: self._loads(name, rows, goals) for name in ("sizes", "weights")}
+        current = self._current.on_keys(keys, rows, **loads)
+        target = self._target.on_keys(keys, goals, **loads)
         return Repartition(
             current,
             _with_kept(target, current, kept),
@@ -251,6 +254,29 @@ class _Union:
             merged,
             tuple(Group(old, tuple(new)) for old, new in groups.items() if waiting.isdisjoint(old)),
         )
+
+    def _loads(
+        self, name: str, rows: NDArray[np.int64], goals: NDArray[np.int64]
+    ) -> NDArray[Any] | None:
+        """Return the sizes or weights of all ranges, where those of the current map are known.
+
+        New ranges have what the target says, or else their share of what they are filled from.
+        """
+        before, after = getattr(self._current, name), getattr(self._target, name)
+        if before is None:
+            return None
+        values: NDArray[Any] = np.where(rows >= 0, before[rows], 0)
+        new = np.flatnonzero(rows < 0)
+        if after is not None:
+            values[new] = after[goals[new]]
+            return values
+        parts = Counter(item.name for sources in self._sources.values() for item in sources)
+        for number in new.tolist():
+            values[number] = sum(
+                before[self._before[item.name]] / parts[item.name]
+                for item in self._sources.get(self.keys.name(number), ())
+            )
+        return values
 
 
 def _same_keys(a: KeyRange, b: KeyRange) -> bool:
@@ -263,12 +289,6 @@ def _farther(a: bytes | None, b: bytes | None) -> bytes | None:
 
 def _is_beyond(end: bytes | None, start: bytes) -> bool:
     return end is None or end > start
-
-
-def _rows(held: PartitionMap, rows: NDArray[np.int64], keys: KeyFunction) -> PartitionMap:
-    """Return the map over other partitions: `rows` gives the row of each, -1 for an empty one."""
-    sizes = None if held.sizes is None else np.where(rows >= 0, held.sizes[rows], 0)
-    return held.on_keys(keys, rows, sizes=sizes)
 
 
 def _with_kept(
@@ -294,4 +314,8 @@ def _with_kept(
         keys=target.keys,
         version=target.version,
         memory_budget_bytes=target.memory_budget_bytes,
+        sources=target.sources,
+        sizes=target.sizes,
+        weights=target.weights,
+        extra=target.extra,
     )
