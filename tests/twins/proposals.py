@@ -405,7 +405,6 @@ def admit(
     order: Any,
     needs: Any,
     is_exclusive: Any,
-    is_exempt: Any,
     source_offsets: Any,
     source_needs: Any,
     source_ranks: Any,
@@ -426,8 +425,8 @@ def admit(
     kinds = needs.shape[1]
     for candidate in order.tolist():
         own = needs[candidate]
-        blocker = None if is_exempt[candidate] else lacking(own)
-        if blocker is None and is_exclusive[candidate] and not is_exempt[candidate]:
+        blocker = lacking(own)
+        if blocker is None and is_exclusive[candidate]:
             blocker = 0 if used[own[0]] > 0 else None
         sources = range(int(source_offsets[candidate]), int(source_offsets[candidate + 1]))
         best = -1
@@ -490,7 +489,6 @@ def random_admission(random: np.random.Generator) -> dict[str, Any]:
         "order": random.permutation(candidates).astype(np.int64),
         "needs": needs,
         "is_exclusive": (random.random(candidates) < 0.3).astype(np.uint8),
-        "is_exempt": (random.random(candidates) < 0.1).astype(np.uint8),
         "source_offsets": offsets,
         "source_needs": random.integers(-1, resources, size=(sources, 2)).astype(np.int32),
         "source_ranks": random.integers(0, 3, size=sources).astype(np.int32),

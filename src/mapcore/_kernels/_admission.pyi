@@ -6,7 +6,6 @@ def admit(
     order: NDArray[Any],
     needs: NDArray[Any],
     is_exclusive: NDArray[Any],
-    is_exempt: NDArray[Any],
     source_offsets: NDArray[Any],
     source_needs: NDArray[Any],
     source_ranks: NDArray[Any],

@@ -21,7 +21,6 @@ def admit(
     const int64_t[::1] order,
     const int32_t[:, ::1] needs,
     const uint8_t[::1] is_exclusive,
-    const uint8_t[::1] is_exempt,
     const int64_t[::1] source_offsets,
     const int32_t[:, ::1] source_needs,
     const int32_t[::1] source_ranks,
@@ -38,7 +37,6 @@ def admit(
         needs: candidates by kinds of resource: the resource that each takes one of, -1 for none.
             The first is that of its partition.
         is_exclusive: 1 for candidates that need all of their partition.
-        is_exempt: 1 for candidates that wait for nothing; what they take is counted.
         source_offsets: where the sources of each candidate begin; none for steps without source.
         source_needs: sources by kinds of resource, likewise. The first is what the load is
             measured by.
@@ -60,15 +58,14 @@ def admit(
         for i in range(order.shape[0]):
             candidate = order[i]
             blocker = ADMITTED
-            if not is_exempt[candidate]:
-                for kind in range(kinds):
-                    resource = needs[candidate, kind]
-                    if resource >= 0 and used[resource] >= room[resource]:
-                        blocker = <int32_t>kind
-                        break
-                resource = needs[candidate, 0]
-                if blocker < 0 and is_exclusive[candidate] and used[resource] > 0:
-                    blocker = 0
+            for kind in range(kinds):
+                resource = needs[candidate, kind]
+                if resource >= 0 and used[resource] >= room[resource]:
+                    blocker = <int32_t>kind
+                    break
+            resource = needs[candidate, 0]
+            if blocker < 0 and is_exclusive[candidate] and used[resource] > 0:
+                blocker = 0
             best = -1
             if blocker == ADMITTED and source_offsets[candidate] < source_offsets[candidate + 1]:
                 source_blocker = NO_SOURCE

@@ -13,7 +13,7 @@ what makes the whole shortest (longest remaining path first; Graham 1969).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -126,14 +126,21 @@ class Admission:
         self.used = np.concatenate([self.used, np.zeros(partition_count, dtype=np.int32)])
         return first
 
-    def occupy(self, situation: Situation, first_partition: int) -> None:
-        """Count what the steps under way take up."""
+    def occupy(
+        self, situation: Situation, first_partition: int, giving_way: Collection[str] = ()
+    ) -> None:
+        """Count what the steps under way take up.
+
+        Those that give way to others (`mapcore.actualizing.giving_way`) leave them their partition,
+        but what they take of nodes and volumes is free only when they have ended.
+        """
         fills = []
         keys, numbers = situation.current.keys, self.view.index.numbers
         for step in situation.in_flight:
-            self.used[self._steps] += 1
-            for partition in {change.partition for change in step.on_complete}:
-                self.used[first_partition + keys.number(partition)] += 1
+            if step.id not in giving_way:
+                self.used[self._steps] += 1
+                for partition in {change.partition for change in step.on_complete}:
+                    self.used[first_partition + keys.number(partition)] += 1
             if step.source is not None and step.target is not None and step.kind is Kind.STREAM:
                 ends = (step.source.node, step.target.node)
                 if all(node in numbers for node in ends):
@@ -208,6 +215,7 @@ def admit(
     admission: Admission,
     works: Iterable[tuple[Situation, NDArray[Any]]],
     spread: Callable[[Situation, NDArray[Any]], None],
+    giving_way: Sequence[Collection[str]],
 ) -> list[Admitted]:
     """Choose the proposals that start.
 
@@ -215,13 +223,14 @@ def admit(
         admission: the resources.
         works: for each map its situation and its proposals.
         spread: marks the takeovers which have to wait for others (`Hold.PEAK`).
+        giving_way: for each map the ids of the steps under way that are cancelled for others.
 
     Maps take turns within one priority, so that a map with much to do does not starve another.
     """
     candidates = []
-    for situation, proposals in works:
+    for (situation, proposals), ids in zip(works, giving_way, strict=True):
         first = admission.add_map(len(situation.row_flags))
-        admission.occupy(situation, first)
+        admission.occupy(situation, first, ids)
         spread(situation, proposals)
         candidates.append(_candidates(admission, situation, proposals, first))
     return _run_kernel(admission, candidates)
@@ -345,7 +354,6 @@ def _run_kernel(admission: Admission, candidates: list[_Candidates]) -> list[Adm
     chosen = np.full(len(rows), -2, dtype=np.int64)
     blockers = np.full(len(rows), -1, dtype=np.int32)
     is_exclusive = np.isin(rows["action"], _EXCLUSIVE)
-    is_exempt = (rows["priority"] == Priority.MASTERLESS).astype(np.uint8)
     # A fill without any source that could stream now is not a step without a source.
     starved = (rows["action"] == Action.FILL) & (offsets[:-1] == offsets[1:])
     order = _take_turns(candidates, bases, rows)
@@ -353,7 +361,6 @@ def _run_kernel(admission: Admission, candidates: list[_Candidates]) -> list[Adm
         order[~starved[order]],
         needs,
         is_exclusive.astype(np.uint8),
-        is_exempt,
         offsets,
         source_needs,
         np.concatenate([item.fills.ranks for item in candidates]).astype(np.int32),

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from mapcore.actualizing.admission import THROTTLE_NAMES, Admission, Admitted, admit
 from mapcore.actualizing.building import Builder
+from mapcore.actualizing.giving_way import steps_giving_way
 from mapcore.actualizing.live import LiveMap, Underway
 from mapcore.actualizing.proposals import (
     Hold,
@@ -122,8 +123,9 @@ class NextSteps(Sequence[Step]):
     """The steps that may start now, the most urgent first.
 
     Attributes:
-        cancel: steps under way that lead nowhere any more: their node is gone, or the target has
-            changed. They are to be failed; what they did so far is cleared by later steps.
+        cancel: steps under way that are to be failed before the others start: their node is gone,
+            the target has changed, or a partition needs a master at once. What they did so far is
+            cleared by later steps.
         stuck: steps under way for longer than they should take.
     """
 
@@ -302,11 +304,13 @@ def next_steps_of_maps(
     for picture in pictures.values():
         situation = picture.situation(view, config, now)
         prepared.append((situation, propose(situation)))
-    admitted = admit(admission, prepared, hold_takeovers) if prepared else []
+    giving_way = steps_giving_way(prepared, limits.max_steps)
+    ids = [{step.id for step in given} for given in giving_way]
+    admitted = admit(admission, prepared, hold_takeovers, ids) if prepared else []
     steps: list[Step] = []
     waiting, cancel, stuck = [], [], []
-    for (name, picture), (situation, proposals), chosen in zip(
-        pictures.items(), prepared, admitted, strict=True
+    for (name, picture), (situation, proposals), chosen, given in zip(
+        pictures.items(), prepared, admitted, giving_way, strict=True
     ):
         builder = Builder(name, situation, view, config, limits, picture.epochs)
         if picture.is_resizing:
@@ -321,7 +325,7 @@ def next_steps_of_maps(
             if changes is not None:
                 steps.append(builder.switch(group, changes))
         waiting.append(_waiting(name, situation, proposals, chosen))
-        cancel += [*picture.unknown, *_to_cancel(situation, view)]
+        cancel += [*picture.unknown, *dict.fromkeys([*given, *_to_cancel(situation, view)])]
         stuck += picture.stuck(now)
     return NextSteps(steps, cancel, stuck, waiting)
 
