@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mapcore.planning.tiers.members import Members
 
 if TYPE_CHECKING:
-    from mapcore.planning.tiers.plans import TierPlan
+    from mapcore.planning.tiers.facts import TierFacts
 
 __all__ = ["POOL", "Cell", "Cells", "Shape"]
 
@@ -65,7 +65,7 @@ class Cells:
         shape: Shape,
         *,
         zone_depth: int,
-        previous: TierPlan | None,
+        previous: TierFacts | None,
         regroup: bool,
     ) -> Cells:
         """Settle them, as they were before where that will do."""
@@ -105,7 +105,7 @@ def _by_zone(zones: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _zones_by_themselves(
-    zones: Sequence[str], shape: Shape, previous: TierPlan | None
+    zones: Sequence[str], shape: Shape, previous: TierFacts | None
 ) -> dict[str, str]:
     """Return the zone that each zone of proxies is served as: itself, or the pool.
 
@@ -137,7 +137,7 @@ def _zones_of_clients(
     homes: Sequence[str | None],
     proxies: Members,
     proxy_zones: Sequence[str],
-    previous: TierPlan | None,
+    previous: TierFacts | None,
 ) -> tuple[str, ...]:
     """Return the zone that serves each client.
 

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from mapcore.errors import DocumentError, MapError
 from mapcore.maps import Version
 from mapcore.node_index import NodeIndex
+from mapcore.planning.tiers.facts import TierFacts
 from mapcore.planning.tiers.members import Members
-from mapcore.planning.tiers.plans import TierPlan
 
 __all__ = ["dump_tiers", "load_tiers"]
 
@@ -57,7 +57,7 @@ class _Tiers(msgspec.Struct, rename="camel", kw_only=True, forbid_unknown_fields
     nodes: dict[str, _Node]
 
 
-def dump_tiers(plan: TierPlan) -> bytes:
+def dump_tiers(plan: TierFacts) -> bytes:
     """Return a router tier as one JSON document."""
     names = plan.proxies.index.names
     clients, proxies, nodes = plan.clients, plan.proxies, plan.nodes
@@ -94,7 +94,7 @@ def dump_tiers(plan: TierPlan) -> bytes:
     return msgspec.json.encode(document) + b"\n"
 
 
-def load_tiers(data: bytes | str, source: str | None = None) -> TierPlan:
+def load_tiers(data: bytes | str, source: str | None = None) -> TierFacts:
     """Read a router tier. It can be planned from, but its certificate is not kept.
 
     Args:
@@ -124,7 +124,7 @@ class _Wrong(Exception):  # noqa: N818 - never leaves this module
         self.expected = expected
 
 
-def _plan_of(document: _Tiers) -> TierPlan:
+def _plan_of(document: _Tiers) -> TierFacts:
     for name, value, least in (
         ("maxConnections", document.max_connections, 1),
         ("zoneDepth", document.zone_depth, 0),
@@ -142,7 +142,7 @@ def _plan_of(document: _Tiers) -> TierPlan:
                 )
         groups[what] = [member.group for member in members.values()]
     proxies = _members("proxies", document.proxies)
-    return TierPlan(
+    return TierFacts(
         clients=_members("clients", document.clients),
         proxies=proxies,
         nodes=_members("nodes", document.nodes),

@@ -29,8 +29,9 @@ from mapcore.planning.placing.placement import place
 from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.shares import share_bounds
 from mapcore.planning.tiers.cells import Cell, Cells, Shape
+from mapcore.planning.tiers.facts import Share, renumbered
 from mapcore.planning.tiers.members import Given, Members, members_of
-from mapcore.planning.tiers.plans import Share, TierPlan, renumbered
+from mapcore.planning.tiers.plans import TierPlan
 
 __all__ = ["plan_tiers"]
 

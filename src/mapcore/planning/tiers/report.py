@@ -1,116 +1,23 @@
-"""A router tier in numbers: its connections, the proof that they are even, and what is odd."""
+"""A router tier in words and as a document: its connections, their proof, and what is odd."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore.planning.certificates.copies import check_placement
-from mapcore.planning.certificates.objectives import Certificate, Objective
-from mapcore.planning.tiers.cells import POOL
-from mapcore.planning.tiers.plans import TierPlan, renumbered
+from mapcore.planning.tiers.findings import POOL_NAME, TierFindings
 
-if TYPE_CHECKING:
-    from mapcore.planning.certificates.regrets import Proof
-
-__all__ = ["Connections", "TierCertificate", "find_warnings", "report_document", "write_report"]
-
-_IMBALANCE: Final = 1
-_MOVES: Final = -1
-_UNEVEN: Final = 1.5
-_NAMED: Final = 5
+__all__ = ["report_document", "write_report"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Connections:
-    """Connections without the tier and with it.
-
-    Attributes:
-        direct: of every client to every node.
-        clients_to_proxies: in the whole tier.
-        proxies_to_nodes: likewise.
-        by_client: int64, proxies of each client.
-        clients_by_proxy: int64, clients of each proxy.
-        nodes_by_proxy: int64, nodes of each proxy.
-        proxies_by_node: int64, proxies of each node.
-        opened: between clients and proxies, not there by the previous plan.
-        closed: there by the previous plan, and not any more.
-        disturbed: clients that were there before and lose a proxy that is still there.
-    """
-
-    direct: int
-    clients_to_proxies: int
-    proxies_to_nodes: int
-    by_client: NDArray[np.int64]
-    clients_by_proxy: NDArray[np.int64]
-    nodes_by_proxy: NDArray[np.int64]
-    proxies_by_node: NDArray[np.int64]
-    opened: int
-    closed: int
-    disturbed: int
-
-    @classmethod
-    def of(cls, plan: TierPlan) -> Connections:
-        """Count them."""
-        used = plan.assigned[plan.assigned >= 0]
-        group_sizes = np.bincount(plan.node_groups, minlength=plan.group_count)
-        group_proxies = np.bincount(plan.proxy_groups, minlength=plan.group_count)
-        nodes_by_proxy = group_sizes[plan.proxy_groups]
-        opened, closed, disturbed = _changes(plan)
-        return cls(
-            direct=len(plan.clients) * len(plan.nodes),
-            clients_to_proxies=len(used),
-            proxies_to_nodes=int(nodes_by_proxy.sum()),
-            by_client=np.count_nonzero(plan.assigned >= 0, axis=(1, 2)),
-            clients_by_proxy=np.bincount(used, minlength=len(plan.proxies)),
-            nodes_by_proxy=nodes_by_proxy,
-            proxies_by_node=group_proxies[plan.node_groups],
-            opened=opened,
-            closed=closed,
-            disturbed=disturbed,
-        )
-
-    @property
-    def total(self) -> int:
-        """All connections with the tier."""
-        return self.clients_to_proxies + self.proxies_to_nodes
-
-
-class TierCertificate(Certificate):
-    """How good a tier is, given which zone serves whom and which proxy serves which group."""
-
-    def __init__(self, plan: TierPlan) -> None:
-        """Prove the plan, cell by cell."""
-        proofs = [check_placement(share.problem, share.placement) for share in plan.shares]
-        cells, nodes = proofs[:-1], proofs[-1:]
-        self._objectives = (
-            _summed("imbalance of clients", cells, _IMBALANCE),
-            _summed("proxies new to a client", cells, _MOVES),
-            _summed("imbalance of nodes", nodes, _IMBALANCE),
-            _summed("nodes new to a group", nodes, _MOVES),
-        )
-        self._faults = tuple(proof.fault for proof in proofs if proof.fault)
-
-    @property
-    def objectives(self) -> tuple[Objective, ...]:
-        """What is kept small, the most important first."""
-        return self._objectives
-
-    @property
-    def faults(self) -> tuple[str, ...]:
-        """What is wrong with the plan, which would be a bug in mapcore."""
-        return self._faults
-
-
-def report_document(plan: TierPlan) -> dict[str, Any]:
+def report_document(findings: TierFindings) -> dict[str, Any]:
     """Return a tier in numbers, as a document of plain values."""
-    counts = plan.connections
+    plan = findings.plan
+    counts = findings.connections
     return {
         "version": list(plan.version),
         "clients": len(plan.clients),
@@ -125,7 +32,7 @@ def report_document(plan: TierPlan) -> dict[str, Any]:
             "proxiesToNodes": counts.proxies_to_nodes,
         },
         "most": {
-            name: {"direct": direct, "tier": _most(tier)} for name, direct, tier in _sides(plan)
+            name: {"direct": direct, "tier": _most(tier)} for name, direct, tier in _sides(findings)
         },
         "change": None
         if plan.previous is None
@@ -136,25 +43,27 @@ def report_document(plan: TierPlan) -> dict[str, Any]:
         },
         "zones": [
             {"zone": zone, "clients": clients, "proxies": proxies, "clientsPerProxy": load}
-            for zone, clients, proxies, load in _zone_loads(plan)
+            for zone, clients, proxies, load in findings.zone_loads()
         ],
-        "certificate": plan.certificate.to_dict() if plan.shares else None,
-        "warnings": list(plan.warnings),
+        "certificate": findings.certificate.to_dict() if plan.shares else None,
+        "warnings": list(findings.warnings),
     }
 
 
-def write_report(plan: TierPlan) -> str:
+def write_report(findings: TierFindings) -> str:
     """Return a tier in numbers, as text for people."""
-    sections = (_heading(plan), _counts(plan), _change(plan), _zones(plan), _proof(plan))
+    sections = (
+        _heading(findings),
+        _counts(findings),
+        _change(findings),
+        _zones(findings),
+        _proof(findings),
+    )
     return "\n\n".join(text for text in ("\n".join(lines) for lines in sections) if text)
 
 
-def find_warnings(plan: TierPlan) -> tuple[str, ...]:
-    """Return what could not be had, or has become uneven."""
-    return tuple(_warnings(plan))
-
-
-def _heading(plan: TierPlan) -> Iterator[str]:
+def _heading(findings: TierFindings) -> Iterator[str]:
+    plan = findings.plan
     yield (
         f"tier of {len(plan.proxies):,} proxies between {len(plan.clients):,} clients and "
         f"{len(plan.nodes):,} nodes, version {plan.version}"
@@ -165,26 +74,28 @@ def _heading(plan: TierPlan) -> Iterator[str]:
     )
 
 
-def _counts(plan: TierPlan) -> Iterator[str]:
-    counts = plan.connections
+def _counts(findings: TierFindings) -> Iterator[str]:
+    counts = findings.connections
     yield f"{'connections':<34}{'direct':>16}{'with the tier':>16}"
     yield f"{'  all together':<34}{counts.direct:>16,}{counts.total:>16,}"
     yield f"{'  from clients to proxies':<34}{'':>16}{counts.clients_to_proxies:>16,}"
     yield f"{'  from proxies to nodes':<34}{'':>16}{counts.proxies_to_nodes:>16,}"
-    for name, direct, tier in _sides(plan):
+    for name, direct, tier in _sides(findings):
         before = "" if direct is None else f"{direct:,}"
         yield f"{f'  most of one {name}':<34}{before:>16}{_most(tier):>16,}"
 
 
-def _sides(plan: TierPlan) -> Iterator[tuple[str, int | None, NDArray[np.int64]]]:
-    counts = plan.connections
+def _sides(findings: TierFindings) -> Iterator[tuple[str, int | None, NDArray[np.int64]]]:
+    plan = findings.plan
+    counts = findings.connections
     yield "client", len(plan.nodes), counts.by_client
     yield "proxy", None, counts.clients_by_proxy + counts.nodes_by_proxy
     yield "node", len(plan.clients), counts.proxies_by_node
 
 
-def _change(plan: TierPlan) -> Iterator[str]:
-    counts = plan.connections
+def _change(findings: TierFindings) -> Iterator[str]:
+    plan = findings.plan
+    counts = findings.connections
     if plan.previous is not None:
         yield (
             f"since version {plan.previous.version}: {counts.opened:,} connections of clients "
@@ -193,96 +104,22 @@ def _change(plan: TierPlan) -> Iterator[str]:
         yield f"{counts.disturbed:,} clients give up a proxy that is still there"
 
 
-def _zones(plan: TierPlan) -> Iterator[str]:
-    loads = _zone_loads(plan)
+def _zones(findings: TierFindings) -> Iterator[str]:
+    loads = findings.zone_loads()
     if len(loads) < 2:
         return
     yield f"{'zone':<26}{'clients':>12}{'proxies':>12}{'clients a proxy':>18}"
     for zone, clients, proxies, load in loads:
-        yield f"{f'  {zone or _POOL_NAME}':<26}{clients:>12,}{proxies:>12,}{load:>18,.1f}"
+        yield f"{f'  {zone or POOL_NAME}':<26}{clients:>12,}{proxies:>12,}{load:>18,.1f}"
 
 
-def _proof(plan: TierPlan) -> Iterator[str]:
+def _proof(findings: TierFindings) -> Iterator[str]:
+    plan = findings.plan
     if plan.shares:
-        yield str(plan.certificate)
-    for warning in plan.warnings:
+        yield str(findings.certificate)
+    for warning in findings.warnings:
         yield from wrap(warning, 98, initial_indent="  - ", subsequent_indent="    ")
-
-
-def _warnings(plan: TierPlan) -> Iterator[str]:
-    missing = int(np.count_nonzero(plan.assigned < 0))
-    if missing:
-        short = int(np.count_nonzero((plan.assigned < 0).any(axis=(1, 2))))
-        yield (
-            f"{short:,} clients have fewer than {plan.copies} proxies to choose from for some "
-            f"group: their zones have too few proxies ({missing:,} are missing)"
-        )
-    sizes = Counter(zip(plan.proxy_zones, plan.proxy_groups.tolist(), strict=True))
-    for zone in sorted(set(plan.proxy_zones)):
-        of_groups = [sizes[zone, group] for group in range(plan.group_count)]
-        if max(of_groups) - min(of_groups) > 1:
-            yield (
-                f"zone {zone or _POOL_NAME} has from {min(of_groups)} to {max(of_groups)} proxies "
-                "a group: regrouping would even that out"
-            )
-    loads = [load for _, clients, _, load in _zone_loads(plan) if clients]
-    if loads and max(loads) > _UNEVEN * min(loads):
-        yield (
-            f"proxies of one zone have {max(loads):,.1f} clients each, of another "
-            f"{min(loads):,.1f}: move proxies, or plan without zones"
-        )
-    homes = plan.clients.zones(plan.zone_depth)
-    away = [n for n, zone in enumerate(homes) if zone and plan.client_zones[n] not in (zone, POOL)]
-    if away:
-        named = ", ".join(plan.clients.index.names[n] for n in away[:_NAMED])
-        more = "" if len(away) <= _NAMED else f" and {len(away) - _NAMED:,} more"
-        yield f"clients are served outside of their zone: {named}{more}"
-
-
-def _zone_loads(plan: TierPlan) -> list[tuple[str, int, int, float]]:
-    """Return zones with their clients, their proxies, and the clients that a proxy has."""
-    proxies, clients = Counter(plan.proxy_zones), Counter(plan.client_zones)
-    connections = Counter[str]()
-    for zone, count in zip(
-        plan.proxy_zones, plan.connections.clients_by_proxy.tolist(), strict=True
-    ):
-        connections[zone] += count
-    return [
-        (zone, clients[zone], count, connections[zone] / count)
-        for zone, count in sorted(proxies.items())
-    ]
-
-
-def _changes(plan: TierPlan) -> tuple[int, int, int]:
-    """Return connections opened and closed, and the clients that give up a proxy needlessly."""
-    now = _pairs(plan.assigned, len(plan.proxies))
-    if plan.previous is None:
-        return len(now), 0, 0
-    held = renumbered(plan.previous, plan.clients, plan.proxies)
-    before = _pairs(held, len(plan.proxies))
-    kept = np.isin(before, now, assume_unique=True)
-    disturbed = np.unique(before[~kept] // max(1, len(plan.proxies)))
-    opened = len(now) - int(np.count_nonzero(kept))
-    all_before = int(np.count_nonzero(plan.previous.assigned >= 0))
-    return opened, all_before - int(np.count_nonzero(kept)), len(disturbed)
-
-
-def _pairs(assigned: NDArray[Any], proxies: int) -> NDArray[np.int64]:
-    """Return each connection of a client to a proxy as a number, none twice."""
-    clients = np.arange(len(assigned)).reshape(-1, 1, 1) * proxies
-    return np.unique((clients + assigned)[assigned >= 0])
-
-
-def _summed(name: str, proofs: Sequence[Proof], part: int) -> Objective:
-    """Add up a part of proofs of placements without levels of spread."""
-    value = sum(proof.costs[part] for proof in proofs if proof.costs)
-    bounds = [proof.bounds[part] for proof in proofs if proof.bounds]
-    known = [bound for bound in bounds if bound is not None]
-    return Objective(name, value, sum(known) if len(known) == len(proofs) else None)
 
 
 def _most(counts: NDArray[np.int64]) -> int:
     return int(counts.max(initial=0))
-
-
-_POOL_NAME: Final = "(all others)"
