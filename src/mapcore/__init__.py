@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from mapcore.actualizing.schedule import Schedule as Schedule
     from mapcore.actualizing.schedule import schedule as schedule
     from mapcore.actualizing.steps import Step as Step
-    from mapcore.actualizing.verify import Verification as Verification
-    from mapcore.actualizing.verify import verify as verify
+    from mapcore.actualizing.verifying.verdicts import Verification as Verification
+    from mapcore.actualizing.verifying.walk import verify as verify
     from mapcore.cluster import Cluster as Cluster
     from mapcore.cluster import Health as Health
     from mapcore.cluster import Node as Node
@@ -114,7 +114,7 @@ _HOMES = {
     "Settings": "cluster",
     "Schedule": "actualizing.schedule",
     "Step": "actualizing.steps",
-    "Verification": "actualizing.verify",
+    "Verification": "actualizing.verifying.verdicts",
     "Version": "maps",
     "VersionWindow": "history",
     "TierPlan": "planning.tiers.plans",
@@ -134,7 +134,7 @@ _HOMES = {
     "next_hop": "states",
     "next_steps": "actualizing.next_steps",
     "schedule": "actualizing.schedule",
-    "verify": "actualizing.verify",
+    "verify": "actualizing.verifying.walk",
     "plan": "planning.planner",
     "plan_tiers": "planning.tiers.planner",
     "plan_ranges": "planning.partitioning.ranges",

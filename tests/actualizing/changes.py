@@ -9,8 +9,19 @@ from hypothesis import strategies as st
 
 import mapcore
 from mapcore.actualizing.schedule import Schedule
-from mapcore.actualizing.verify import Verification
-from mapcore.cluster import Assignment, Config, Health, Mode, Node, Settings, Volume
+from mapcore.actualizing.verifying.verdicts import Verification
+from mapcore.cluster import (
+    Assignment,
+    Config,
+    Health,
+    MaxPeers,
+    Mode,
+    Node,
+    Rule,
+    Settings,
+    SpreadLevel,
+    Volume,
+)
 from mapcore.maps import PartitionMap
 from mapcore.states import Placement, Running, state_code
 
@@ -98,7 +109,7 @@ def nodes_of(draw: st.DrawFn, count: int, with_failures: bool) -> tuple[Node, ..
     return tuple(
         Node(
             name=name,
-            location=draw(st.sampled_from(["z1", "z2"])),
+            location=draw(st.sampled_from(["z1/r1", "z1/r2", "z2/r1"])),
             mode=draw(st.sampled_from(modes)),
             health=draw(st.sampled_from(healths)),
             volumes=tuple(draw(volumes)),
@@ -117,6 +128,22 @@ configs = st.builds(
     max_backfills=st.sampled_from([None, None, 2]),
     max_changes_per_partition=st.sampled_from([1, 1, 2]),
     source_choice=st.sampled_from(["spread", "nearest"]),
+)
+
+
+places: st.SearchStrategy[dict[str, Any]] = st.builds(
+    dict,
+    levels=st.just(("zone", "rack")),
+    spread=st.sampled_from([None, (), (SpreadLevel(level="rack"),)]),
+    rules=st.sampled_from(
+        [
+            {},
+            {},
+            {"slave": (Rule(same="zone", different="rack"),)},
+            {"slave": (Rule(different="zone"), Rule(same="zone"))},
+        ]
+    ),
+    max_peers=st.sampled_from([None, None, 1, 2, MaxPeers(count=1, after="plan")]),
 )
 
 
@@ -139,5 +166,8 @@ def cases(draw: st.DrawFn, *, with_failures: bool = True, most_nodes: int = 6) -
         map_of(after),
         draw(nodes_of(width, with_failures)),
         draw(configs),
-        Settings(assignment=Assignment.MULTI_MASTER if is_multi else Assignment.MASTER_SLAVE),
+        Settings(
+            assignment=Assignment.MULTI_MASTER if is_multi else Assignment.MASTER_SLAVE,
+            **draw(places),
+        ),
     )

@@ -233,10 +233,13 @@ class _Feeding:
         own: Sequence[Step],
     ) -> tuple[list[Step], list[WaitingFeed]]:
         keys = self._current.keys
-        occupancy = Occupancy(self._limits, self._view, self._current)
+        maps = {**self._sources, self._name: self._current}
+        occupancy = Occupancy(
+            self._limits, self._view, {name: (held,) for name, held in maps.items()}
+        )
         for step in self._in_flight:
             if step.kind is Kind.STREAM and _is_from_source(step):
-                _try_start(occupancy, step, keys.number(step.partition))
+                _try_start(occupancy, step)
         others = [*own, *self._in_flight]
         taken_ids = {step.id for step in others}
         changing = {step.partition for step in others}
@@ -253,7 +256,7 @@ class _Feeding:
                 step = self._step(want, want.origin, taken_ids)
                 # What goes on where it stopped reads a tail, and scans nothing.
                 if want.resume_from is None:
-                    why = _try_start(occupancy, step, want.partition)
+                    why = _try_start(occupancy, step)
                 if not why:
                     taken_ids.add(step.id)
                     started.append(step)
@@ -460,10 +463,10 @@ def _is_from_source(step: Step) -> bool:
     return step.source is not None and step.source.map is not None and step.resume_from is None
 
 
-def _try_start(occupancy: Occupancy, step: Step, partition: int) -> str:
+def _try_start(occupancy: Occupancy, step: Step) -> str:
     """Count a stream if all throttles have room for it; otherwise return which has none."""
     try:
-        occupancy.start(step, partition, None)
+        occupancy.start(step, None)
     except ThrottleError as error:
         return str(error)
     return ""

@@ -17,7 +17,7 @@ that has changed in the meantime is simply the target. The main loop of a conduc
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from typing import Any
@@ -46,52 +46,13 @@ from mapcore.actualizing.switching import switch_changes
 from mapcore.actualizing.takeovers import hold_takeovers
 from mapcore.actualizing.throttles import THROTTLES, Limits
 from mapcore.actualizing.view import NodeView
+from mapcore.actualizing.works import Work
 from mapcore.cluster import SOLE_MAP, Assignment, Config, Node, Settings
 from mapcore.keys import KeyFunction, RangeKeys
 from mapcore.maps import PartitionMap
 from mapcore.states import PLACEMENT_MASK, Placement, describe_code
 
 __all__ = ["HeldBack", "NextSteps", "Work", "next_steps", "next_steps_of_maps"]
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One map on its way to its target.
-
-    Attributes:
-        current: what is; of a live map, the steps under way and the epochs count too.
-        target: what shall be.
-        in_flight: the steps under way, where `current` is not a live map.
-        settings: whether a partition may have several masters.
-        preferred: who becomes master of a partition that has none, by names.
-        dead_since: as in `LiveMap`.
-        accept_loss: the partitions that may be founded anew although copies that nobody can reach
-            any more may hold their data.
-        is_derived: whether partitions whose source is in another map are founded from that one
-            (`mapcore.actualizing.derived`), and not with nothing in them.
-    """
-
-    current: PartitionMap | LiveMap
-    target: PartitionMap
-    in_flight: Iterable[Step | Underway] = ()
-    settings: Settings = field(default_factory=Settings)
-    preferred: Mapping[str, str] = field(default_factory=dict)
-    dead_since: Mapping[tuple[str, str], float] = field(default_factory=dict)
-    accept_loss: Collection[str] = ()
-    is_derived: bool = False
-
-    def snapshot(self) -> PartitionMap:
-        """Return what is, as a map that does not change."""
-        current = self.current
-        return current.snapshot() if isinstance(current, LiveMap) else current
-
-    def underway(self) -> tuple[Underway, ...]:
-        """Return the steps under way."""
-        if isinstance(self.current, LiveMap):
-            return tuple(self.current.in_flight.values())
-        return tuple(
-            entry if isinstance(entry, Underway) else Underway(entry) for entry in self.in_flight
-        )
 
 
 @dataclass(frozen=True, slots=True)

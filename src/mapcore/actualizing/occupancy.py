@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -27,10 +27,20 @@ class ThrottleError(MapcoreError):
 class Occupancy:
     """Counts of what runs: a step is counted when it starts, and no more when it ends."""
 
-    def __init__(self, limits: Limits, view: NodeView, current: PartitionMap) -> None:
+    def __init__(
+        self, limits: Limits, view: NodeView, maps: Mapping[str, Sequence[PartitionMap]]
+    ) -> None:
+        """Start with nothing that runs.
+
+        Args:
+            limits: the throttles.
+            view: the nodes.
+            maps: by name, the maps that say on which volumes copies lie where steps do not: the
+                first that has the partition.
+        """
         self._limits = limits
         self._view = view
-        self._current = current
+        self._maps = maps
         self._zones = view.zones.tolist()
         self._scans = {
             (view.index.names[node], label): limits.full_scans(kind)
@@ -49,13 +59,13 @@ class Occupancy:
         """Whether a step has started and not ended."""
         return step_id in self._running
 
-    def start(self, step: Step, partition: int, rate: float | None) -> None:
-        """Count a step that starts.
+    def start(self, step: Step, rate: float | None) -> None:
+        """Count a step that starts; a stream moves `rate` bytes a second, if that is known.
 
         Raises:
             ThrottleError: a throttle has no room for it; nothing is counted then.
         """
-        uses = list(self._uses(step, partition, rate))
+        uses = list(self._uses(step, rate))
         for key, amount, limit in uses:
             used = self._used[key] + amount
             if limit is not None and used > limit * _ROUNDING:
@@ -66,25 +76,25 @@ class Occupancy:
             self._used[key] += amount
         self._running.add(step.id)
 
-    def end(self, step: Step, partition: int, rate: float | None) -> None:
+    def end(self, step: Step, rate: float | None) -> None:
         """Count a step no more."""
-        for key, amount, _ in self._uses(step, partition, rate):
+        for key, amount, _ in self._uses(step, rate):
             self._used[key] -= amount
         self._running.discard(step.id)
 
-    def _uses(self, step: Step, partition: int, rate: float | None) -> Iterator[_Use]:
+    def _uses(self, step: Step, rate: float | None) -> Iterator[_Use]:
         """Yield what a step takes up: of what, how much, and how much of that there is."""
         limits = self._limits
         yield ("steps in the cluster",), 1, limits.max_steps
         changes = limits.max_changes_per_partition
-        yield ("changes of partition", step.partition), 1, changes
+        yield ("changes of partition", f"{step.map}/{step.partition}"), 1, changes
         if step.kind is not Kind.STREAM or step.source is None or step.target is None:
             return
         source, target = step.source.node, step.target.node
         yield ("streams in the cluster",), 1, limits.max_backfills
         yield ("streams out of", source), 1, limits.max_streams_out_of_node
         yield ("streams into", target), 1, limits.max_streams_into_node
-        for node in (source, target):
+        for node in dict.fromkeys((source, target)):
             yield ("streams of", node), 1, limits.max_streams_per_node
         numbers = self._view.index.numbers
         if source in numbers and target in numbers:
@@ -93,7 +103,7 @@ class Occupancy:
                 key = ("streams from zone", self._zone_name(source), "to", self._zone_name(target))
                 yield key, 1, limits.max_streams_between_zones
         if source in self._has_volumes:
-            volume = step.source.volume or self._volume(partition, source)
+            volume = step.source.volume or self._volume(step)
             if (source, volume) not in self._scans:
                 raise ThrottleError(f"found volume {volume!r}, which {source} does not have")
             yield ("full scans of", source, volume), 1, self._scans[source, volume]
@@ -107,8 +117,16 @@ class Occupancy:
         known = self._view.nodes[self._view.index.number(node)]
         return known.path[0] if known is not None and known.path else "-"
 
-    def _volume(self, partition: int, node: str) -> str:
-        """The volume of a copy whose step does not say it."""
-        numbers = np.array([self._view.index.number(node)])
-        volume = self._view.volumes.of(self._current, np.array([partition]), numbers)
-        return self._view.volumes.labels[int(volume[0])]
+    def _volume(self, step: Step) -> str:
+        """The volume of a source that does not say it; empty where no map has its partition."""
+        assert step.source is not None
+        partition = step.source.partition or step.partition
+        node = np.array([self._view.index.number(step.source.node)])
+        for held in self._maps.get(step.source.map or step.map, ()):
+            try:
+                number = held.keys.number(partition)
+            except KeyError:
+                continue
+            volume = self._view.volumes.of(held, np.array([number]), node)
+            return self._view.volumes.labels[int(volume[0])]
+        return ""

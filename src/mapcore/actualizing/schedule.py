@@ -29,6 +29,7 @@ from mapcore.actualizing.rounds import Rounds, find_rounds
 from mapcore.actualizing.scheduled import StepList
 from mapcore.actualizing.sequence import StreamTimes, sequence_of
 from mapcore.actualizing.steps import Step
+from mapcore.actualizing.strangers import within_peers
 from mapcore.actualizing.streams import streams_of
 from mapcore.actualizing.throttles import Limits
 from mapcore.actualizing.times import Times, find_times
@@ -327,19 +328,32 @@ def schedule(
     rate = throttles.stream_bytes_per_second
     if by is None:
         by = "time" if moves.sizes is not None and rate is not None else "rounds"
+    settings = settings or Settings()
+    own = [(change, settings, np.ones(len(moves), dtype=np.bool_))]
     found: Rounds | Times
     if by == "time":
         sizes = np.ones(len(moves)) if moves.sizes is None else np.maximum(moves.sizes, 1)
         rates = np.full(len(change.view), float(rate or 1))
-        found = find_times(moves, stream_limits, sizes.astype(np.float64), rates)
+        found = within_peers(
+            lambda limits: find_times(moves, limits, sizes.astype(np.float64), rates),
+            moves,
+            stream_limits,
+            own,
+        )
         starts, finishes = found.starts, found.finishes
     else:
-        found = find_rounds(moves, stream_limits, effort=effort)
+        found = within_peers(
+            lambda limits: find_rounds(moves, limits, effort=effort), moves, stream_limits, own
+        )
         starts = found.round_of_move.astype(np.float64)
         finishes = starts + 1
     sources = stream_limits.node_of_volume[found.sources]
+    # Where slaves stand relative to their master, those of the next master come first.
     rows = sequence_of(
-        change, moves, StreamTimes(starts, finishes, sources), whole_partitions=by == "time"
+        change,
+        moves,
+        StreamTimes(starts, finishes, sources),
+        whole_partitions=by == "time" or bool(settings.rules),
     )
     return Schedule(name, change, moves, stream_limits, found, rows)
 

@@ -9,7 +9,7 @@ import click
 import msgspec
 
 import mapcore
-from mapcore.actualizing.verdicts import Verification
+from mapcore.actualizing.verifying.verdicts import Verification
 from mapcore.cli.inputs import (
     STDIN,
     STDIN_SOURCE,

@@ -16,7 +16,8 @@ class Failure:
         moment: `round 3`, `12.5 s` or `step 7`; `the end`.
         step: the step's id; empty at the end.
         rule: which promise is broken: `transitions`, `state`, `order`, `masters`, `in sync`,
-            `master lost`, `throttle`, `moved twice` or `target`.
+            `master lost`, `spread`, `rules`, `peers`, `peak`, `throttle`, `moved twice` or
+            `target`.
         message: what was found and what was expected.
     """
 
@@ -58,8 +59,8 @@ class Verification:
             return f"not safe after {self.step_count:,} steps: {self.failure}"
         return (
             f"safe: {self.step_count:,} steps at {self.moment_count:,} moments; allowed "
-            "transitions, one master, enough copies in sync, throttles, no copy moved twice, "
-            "ends in the target"
+            "transitions, one master, enough copies in sync, spread, rules, peers, peaks of "
+            "masters, throttles, no copy moved twice, ends in the target"
         )
 
     def to_dict(self) -> dict[str, Any]:

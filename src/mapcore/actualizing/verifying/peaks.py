@@ -1,0 +1,66 @@
+"""How many partitions each node leads, over all maps in which a partition has one master.
+
+The peak is the most that any node leads at the start, or shall lead in the end. What nobody can
+choose (failovers, and takeovers from nodes that are leaving or in maintenance) may lift it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from mapcore.actualizing.proposals import NodeFlag
+from mapcore.actualizing.verifying.promises import Broken, Ends, RowChange
+from mapcore.actualizing.verifying.rows import leaders
+from mapcore.states import LEADING
+
+__all__ = ["KeepsPeak"]
+
+
+class KeepsPeak:
+    """No planned takeover lifts a node above the peak, save one node by one.
+
+    Masters that change in a circle among nodes at the peak need that: one goes first.
+    """
+
+    def __init__(self, maps: Iterable[Ends]) -> None:
+        self._masters: Counter[str] = Counter()
+        goals: Counter[str] = Counter()
+        self._released: set[str] = set()
+        for ends in maps:
+            if not ends.is_single_master:
+                continue
+            for held, counts in ((ends.current, self._masters), (ends.target, goals)):
+                loads = held.loads(*LEADING).tolist()
+                counts.update(dict(zip(held.nodes.names, loads, strict=True)))
+            flags = zip(ends.view.index.names, ends.view.flags.tolist(), strict=True)
+            self._released.update(node for node, flag in flags if flag & NodeFlag.RELEASED)
+        self._peak = max([*self._masters.values(), *goals.values()], default=0)
+        self._above: set[str] = set()
+
+    def check(self, change: RowChange) -> None:
+        """Raise `Broken` where a takeover gives a node too many masters."""
+        if not change.ends.is_single_master:
+            return
+        before, after = set(leaders(change.before)), set(leaders(change.after))
+        for node in before - after:
+            self._masters[node] -= 1
+            if self._masters[node] <= self._peak:
+                self._above.discard(node)
+        source = change.step.source
+        is_chosen = change.is_planned_takeover and source and source.node not in self._released
+        for node in after - before:
+            self._masters[node] += 1
+            if self._masters[node] <= self._peak:
+                continue
+            if not is_chosen:
+                self._peak = self._masters[node]
+                self._above.clear()
+                continue
+            self._above.add(node)
+            if self._masters[node] > self._peak + 1 or len(self._above) > 1:
+                raise Broken(
+                    "peak",
+                    f"found {node} leading {self._masters[node]} partitions, "
+                    f"expected at most {self._peak}, as many as any node led or shall lead",
+                )
