@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mapcore.actualizing.live import LiveMap
+from mapcore.actualizing.live import LiveMap, Underway
 from mapcore.actualizing.steps import End, Kind, Step
 from mapcore.errors import StepRefused, TransitionError
 from mapcore.maps import Version
@@ -157,6 +157,23 @@ def test_cancelling_everything_leaves_finished_steps_as_they_are() -> None:
     assert live.cancel_all() == (TAKEOVER,)
     assert places(live) == "amaster bslave cdead"
     live.check()
+
+
+def test_a_successor_takes_over_what_is_under_way() -> None:
+    live = LiveMap(made("am bs cd"))
+    live.start(TAKEOVER, 3.0)
+    successor = LiveMap(live.snapshot(), in_flight=live.in_flight.values())
+    successor.check()
+    with pytest.raises(StepRefused, match="0 on a reserved by step takeover"):
+        successor.start(hop("a", "pendingMaster", "master"))
+    assert successor.in_flight["takeover"].started_seconds == 3.0
+    successor.complete("takeover")
+    assert places(successor) == "bmaster aslave cdead"
+
+
+def test_a_step_whose_copies_have_changed_since_is_not_taken_over() -> None:
+    with pytest.raises(StepRefused, match="0 on a master, expected pending"):
+        LiveMap(made("am bs"), in_flight=[Underway(TAKEOVER)])
 
 
 def test_only_steps_under_way_end() -> None:

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.actualizing.repartition import unite
+from mapcore.actualizing.rows import with_rows
 from mapcore.actualizing.steps import CellChange, Kind, Step
 from mapcore.errors import StepRefused
 from mapcore.keys import RangeKeys
@@ -59,13 +60,18 @@ class LiveMap:
         *,
         epochs: NDArray[np.int64] | None = None,
         dead_since: Mapping[tuple[str, str], float] | None = None,
+        in_flight: Iterable[Underway] = (),
     ) -> None:
-        """Start from `base`, without anything under way.
+        """Start from `base`.
 
         Args:
             base: the map; its version is where revisions go on from.
             epochs: of each partition, 0 unless given.
             dead_since: as the attribute.
+            in_flight: the steps under way, where somebody else started them.
+
+        Raises:
+            StepRefused: the copies of a step under way are not as its start left them.
         """
         self._base = base
         self._rows: dict[int, dict[int, int]] = {}
@@ -78,6 +84,8 @@ class LiveMap:
         self._resizing: str | None = None
         self.in_flight: dict[str, Underway] = {}
         self.dead_since: dict[tuple[str, str], float] = dict(dead_since or {})
+        for entry in in_flight:
+            self._take_over(entry)
 
     @property
     def version(self) -> Version:
@@ -101,7 +109,7 @@ class LiveMap:
     def snapshot(self) -> PartitionMap:
         """Return the map as it is; linear in its copies if anything changed, else at once."""
         if self._rows:
-            self._base = _with_rows(self._base, self._rows)
+            self._base = with_rows(self._base, self._rows)
             self._rows = {}
         if self._base.version != self.version:
             self._base = self._base.replace(version=self.version)
@@ -178,8 +186,17 @@ class LiveMap:
                     "it free",
                 )
         self._swap(cells, step.on_start, now)
+        self._enter(Underway(step, now), taken)
+
+    def _take_over(self, entry: Underway) -> None:
+        step = entry.step
+        cells = self._check(step, step.on_complete)
+        self._enter(entry, () if step.kind in _PAUSE_KINDS else self._taken(step, cells))
+
+    def _enter(self, entry: Underway, taken: Iterable[tuple[int, int]]) -> None:
+        step = entry.step
         self._reserved.update(dict.fromkeys(taken, step.id))
-        self.in_flight[step.id] = Underway(step, now)
+        self.in_flight[step.id] = entry
         if step.num_partitions is not None:
             self._resizing = step.id
 
@@ -390,34 +407,3 @@ class LiveMap:
         if step.kind not in _PAUSE_KINDS:
             for cell in self._taken(step, self._cells(step, step.on_complete)):
                 self._reserved.pop(cell, None)
-
-
-def _with_rows(base: PartitionMap, rows: Mapping[int, Mapping[int, int]]) -> PartitionMap:
-    """Return a map in which some rows are replaced; linear in its copies."""
-    changed = np.zeros(base.partition_count, dtype=bool)
-    numbers = np.array(sorted(rows), dtype=np.int64)
-    changed[numbers] = True
-    counts = np.diff(base.offsets)
-    stays = np.repeat(~changed, counts)
-    counts[numbers] = [len(rows[number]) for number in numbers.tolist()]
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
-    is_new = np.repeat(changed, counts)
-    nodes = np.empty(int(offsets[-1]), dtype=np.int32)
-    codes = np.empty(len(nodes), dtype=np.uint8)
-    nodes[~is_new], codes[~is_new] = base.copy_nodes[stays], base.copy_codes[stays]
-    cells = [cell for number in numbers.tolist() for cell in rows[number].items()]
-    if cells:
-        nodes[is_new], codes[is_new] = np.array(cells, dtype=np.int64).T
-    return PartitionMap.from_index(
-        offsets,
-        nodes,
-        codes,
-        base.nodes,
-        keys=base.keys,
-        version=base.version,
-        memory_budget_bytes=base.memory_budget_bytes,
-        sources=base.sources,
-        sizes=base.sizes,
-        weights=base.weights,
-        extra=base.extra,
-    )
