@@ -133,17 +133,27 @@ def test_a_merge_takes_up_its_parts_on_each_node() -> None:
     assert live.snapshot() == target
 
 
-def test_a_merge_waits_where_its_parts_do_not_stand_together() -> None:
+def test_a_merge_first_brings_its_parts_together() -> None:
     current = ranged(a_c="xm", d_h="ym")
     target = ranged(a_h="xm")
     live = LiveMap(current)
-    assert driven(live, target) == [["a-h x -> dead"]]
-    waiting = next_steps(live, target, settings=MULTI).held_back("a-h")
-    assert [entry.change for entry in waiting] == ["dead -> slave"]
-    together = moved(current, d_h="xm")
-    driven(live, together)
-    driven(live, target)
+    assert driven(live, target) == [
+        ["d-h x -> dead", "a-h x -> dead"],
+        ["d-h x -> slave from y d-h"],
+        ["a-h x -> slave from x a-c"],
+        ["switch a-c, d-h -> a-h"],
+        ["a-c x -> null", "d-h y -> null"],
+        ["d-h x -> null"],
+    ]
     assert live.snapshot() == target
+
+
+def test_a_range_that_is_split_gets_a_master_where_it_has_none() -> None:
+    current = ranged(a_h="xs ys")
+    target = moved(split(current, "a-h", "d"), a_c="xm ys", d_h="xm ys")
+    live = LiveMap(current)
+    live.follow(target)
+    assert told(next_steps(live, target)[0]) == "a-h x -> master"
 
 
 def test_the_step_of_a_merge_names_what_it_takes_up() -> None:

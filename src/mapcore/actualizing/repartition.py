@@ -7,10 +7,10 @@ step switches over: the old ranges' copies die and the new ones' masters lead, i
 it the old ranges answer for their keys, after it the new ones do. What is left of the old ranges
 is collected, and they are gone.
 
-| | copies are filled from | and stand |
-| --- | --- | --- |
-| split | any copy of the range that it is part of; first the one on the same node | anywhere |
-| merge | the copies of all its parts on the same node | where all parts have one |
+| | copies are filled from |
+| --- | --- |
+| split | any copy of the range that it is part of; first the one on the same node |
+| merge | the copies of all its parts on the same node; parts that are elsewhere are copied there |
 
 A target that changes half way is no special case: ranges that nobody wants any more are dropped as
 long as they are staged, and merged back after the switch. A new range that cuts across what is left
@@ -28,19 +28,22 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.actualizing.proposals import RowFlag
+from mapcore.actualizing.rows import with_rows
 from mapcore.errors import MapError
 from mapcore.keys import KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
 from mapcore.planning.partitioning.resizing import can_resize, expanded
-from mapcore.states import LEADING, PLACEMENT_MASK, Placement
+from mapcore.states import LEADING, PLACEMENT_MASK, Placement, state_code
 
 __all__ = ["Group", "Repartition", "unite"]
+
+_FILLED: Final = state_code(Placement.SLAVE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,9 +248,10 @@ class _Union:
         loads = {name: self._loads(name, rows, goals) for name in ("sizes", "weights")}
         current = self._current.on_keys(keys, rows, **loads)
         target = self._target.on_keys(keys, goals, **loads)
+        kept_target = _with_kept(target, current, kept)
         return Repartition(
             current,
-            _with_kept(target, current, kept),
+            with_rows(kept_target, _brought_together(kept_target, merged)),
             rows,
             flags,
             source_rows,
@@ -294,7 +298,10 @@ def _is_beyond(end: bytes | None, start: bytes) -> bool:
 def _with_kept(
     target: PartitionMap, current: PartitionMap, kept: NDArray[np.bool_]
 ) -> PartitionMap:
-    """Return the target in which some rows are what they are now, as far as that is live."""
+    """Return the target in which some rows are what they are now, as far as that is live.
+
+    One of their copies shall lead, should none do so now.
+    """
     from_current = np.repeat(kept, np.diff(current.offsets))
     from_current &= (current.copy_codes & PLACEMENT_MASK) > Placement.DEAD
     from_target = np.repeat(~kept, np.diff(target.offsets))
@@ -304,7 +311,7 @@ def _with_kept(
     ]
     order = np.argsort(np.concatenate(rows), kind="stable")
     nodes = np.concatenate([current.copy_nodes[from_current], target.copy_nodes[from_target]])
-    codes = np.concatenate([current.copy_codes[from_current], target.copy_codes[from_target]])
+    codes = np.concatenate([_led(current, from_current), target.copy_codes[from_target]])
     counts = np.bincount(np.concatenate(rows), minlength=len(kept))
     return PartitionMap.from_index(
         np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
@@ -319,3 +326,40 @@ def _with_kept(
         weights=target.weights,
         extra=target.extra,
     )
+
+
+def _led(current: PartitionMap, chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return the codes of some copies, one of each partition that none leads made its master."""
+    codes = current.copy_codes[chosen].copy()
+    rows = np.repeat(np.arange(current.partition_count), np.diff(current.offsets))[chosen]
+    leads = np.isin(codes & PLACEMENT_MASK, LEADING)
+    led = np.bincount(rows[leads], minlength=current.partition_count) > 0
+    unled, first = np.unique(rows, return_index=True)
+    heirs = first[~led[unled]]
+    codes[heirs] = codes[heirs] & ~np.uint8(PLACEMENT_MASK) | np.uint8(Placement.MASTER)
+    return codes
+
+
+def _brought_together(
+    target: PartitionMap, merged: Mapping[int, tuple[int, ...]]
+) -> dict[int, dict[int, int]]:
+    """Return the rows of parts that get copies where the whole shall stand and they do not."""
+    changed = {}
+    for whole, parts in merged.items():
+        nodes = [
+            node
+            for node, code in _row(target, whole).items()
+            if code & PLACEMENT_MASK > Placement.DEAD
+        ]
+        for part in parts:
+            row = _row(target, part)
+            missing = {node: _FILLED for node in nodes if node not in row}
+            if missing:
+                changed[part] = row | missing
+    return changed
+
+
+def _row(held: PartitionMap, number: int) -> dict[int, int]:
+    span = slice(int(held.offsets[number]), int(held.offsets[number + 1]))
+    codes = held.copy_codes[span].tolist()
+    return dict(zip(held.copy_nodes[span].tolist(), codes, strict=True))
