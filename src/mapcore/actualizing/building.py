@@ -59,7 +59,11 @@ def stuck_stream_after(config: Config, rate: int | None, size_bytes: int | None)
 
 
 class Builder:
-    """Makes the steps of one map."""
+    """Makes the steps of one map.
+
+    Attributes:
+        name: of the map.
+    """
 
     def __init__(
         self,
@@ -70,7 +74,7 @@ class Builder:
         limits: Limits,
         epochs: NDArray[np.int64] | None,
     ) -> None:
-        self._name = name
+        self.name = name
         self._situation = situation
         self._view = view
         self._config = config
@@ -131,7 +135,7 @@ class Builder:
         name = self._situation.current.keys.name(partition)
         fields: dict[str, Any] = {
             "id": self._new_id(name),
-            "map": self._name,
+            "map": self.name,
             "partition": name,
             "reason": self._reason(action, node, other, because, priority, in_sync),
             "version": self._version,
@@ -206,7 +210,7 @@ class Builder:
         what = "merge of " if len(retire) > len(serve) else "split of "
         return Step(
             id=self._new_id(retire[0]),
-            map=self._name,
+            map=self.name,
             partition=retire[0],
             kind=Kind.SWITCH,
             retire=retire,
@@ -223,7 +227,7 @@ class Builder:
         count = self._situation.current.partition_count
         return Step(
             id=self._new_id("0"),
-            map=self._name,
+            map=self.name,
             partition="0",
             kind=Kind.SWITCH,
             retire=(),
@@ -237,7 +241,7 @@ class Builder:
         )
 
     def _new_id(self, partition: str) -> str:
-        stem = f"{self._name}/{partition}/{self._version[0]}.{self._version[1]}"
+        stem = f"{self.name}/{partition}/{self._version[0]}.{self._version[1]}"
         found = unused_id(stem, self._ids)
         self._ids.add(found)
         return found
