@@ -70,21 +70,26 @@ class Executor:
 
     def live(self, partition: str) -> int:
         return sum(
-            copy.in_sync and node not in self.gone for node, copy in self.rows[partition].items()
+            copy.in_sync and node not in self.gone
+            for node, copy in self.rows.get(partition, {}).items()
         )
 
     def masters(self, partition: str) -> int:
         return sum(
-            copy.leads and node not in self.gone for node, copy in self.rows[partition].items()
+            copy.leads and node not in self.gone
+            for node, copy in self.rows.get(partition, {}).items()
         )
 
     def start(self, line: str) -> None:
         step = json.loads(line)
         assert step["step"] not in self.in_flight
-        self._expect(step, starting=True)
+        if step["kind"] != "switch":
+            self._expect(step, starting=True)
         for _, node, _, _ in self._ends(step):
             is_lost = node in self.gone
-            may_be_lost = step["kind"] == "transition" or step.get("source", {}).get("node") == node
+            may_be_lost = step["kind"] in ("transition", "switch") or (
+                step.get("source", {}).get("node") == node
+            )
             assert not is_lost or may_be_lost, step
             assert node not in self.unreachable, step
         if step["kind"] == "takeover" and step["source"]["to"] != "dead":
@@ -94,6 +99,9 @@ class Executor:
 
     def complete(self, step_id: str) -> None:
         step = self.in_flight.pop(step_id)
+        if step["kind"] == "switch":
+            self._switch(step)
+            return
         self._expect(step, starting=False)
         partition = step["partition"]
         live, masters = self.live(partition), self.masters(partition)
@@ -111,7 +119,37 @@ class Executor:
             if step["kind"] == "takeover":
                 copy.place = DEVOLVED.get(copy.place, copy.place)
 
+    def _switch(self, step: dict[str, Any]) -> None:
+        """New partitions take the place of old ones: all of them change, or none."""
+        if "numPartitions" in step:
+            self._resize(step["numPartitions"])
+            return
+        for change in step["changes"]:
+            copy = self.copy(change["partition"], change["node"])
+            assert copy.place == change["from"], (step, change, copy)
+            copy.place = change["to"]
+        for partition in step["retire"]:
+            assert not self.masters(partition), step
+            assert not self.live(partition), step
+        for partition in step["serve"]:
+            assert self.masters(partition) == 1, step
+
+    def _resize(self, count: int) -> None:
+        before = self.rows
+        for number in range(max(count, len(before))):
+            row = before[str(number % len(before))]
+            assert row == before[str(number % count % len(before))]
+        self.rows = {
+            str(number): {
+                node: Copy(copy.place, copy.running, copy.pauses)
+                for node, copy in before[str(number % len(before))].items()
+            }
+            for number in range(count)
+        }
+
     def _ends(self, step: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+        if "changes" in step:
+            return [("", end["node"], end["from"], end["to"]) for end in step["changes"]]
         if "node" in step:
             return [("node", step["node"], step.get("from", ""), step.get("to", ""))]
         return [
@@ -124,12 +162,13 @@ class Executor:
         ends = self._ends(step)
         if kind in ("transition", "stream", "takeover"):
             for side, node, before, _ in ends:
-                place = self.copy(partition, node).place
+                elsewhere = None if side == "node" else step[side].get("partition")
+                place = self.copy(elsewhere or partition, node).place
                 is_pending = kind == "takeover" and ends[0][3] != "dead" and not starting
                 if is_pending:
                     place = DEVOLVED[place]
                 if side == "source" and kind == "stream" and not starting:
-                    assert place in ("slave", "master", *DEVOLVED), step
+                    assert place in ("slave", "master", *DEVOLVED), (step, place)
                     continue
                 assert place == before, (step, place)
             if kind == "transition":
@@ -190,10 +229,14 @@ class Limits:
     scans: dict[tuple[str, str], int] = field(default_factory=dict)
     between_zones: int | None = None
     zones: dict[str, str] = field(default_factory=dict)
+    changes: int | None = None
+    node_rate: int | None = None
+    stream_rate: int | None = None
 
     def __call__(self, steps: list[dict[str, Any]]) -> None:
         streams = [step for step in steps if step["kind"] == "stream"]
         ends = [(step["source"]["node"], step["target"]["node"]) for step in streams]
+        local = Counter(source for source, target in ends if source == target)
         into = Counter(target for _, target in ends)
         out_of = Counter(source for source, _ in ends)
         zones = Counter(
@@ -204,10 +247,19 @@ class Limits:
         for counts, limit in (
             (into, self.into),
             (out_of, self.out_of),
-            (into + out_of, self.joint),
+            (into + out_of - local, self.joint),
             (zones, self.between_zones),
         ):
             assert limit is None or max(counts.values(), default=0) <= limit, counts
+        changes = Counter(step["partition"] for step in steps)
+        assert self.changes is None or max(changes.values(), default=0) <= self.changes, changes
+        for side, limit in (("source", self.node_rate), ("target", self.node_rate)):
+            rates: Counter[str] = Counter()
+            for step in streams if limit is not None else ():
+                rates[step[side]["node"]] += step["bytesPerSecond"]
+            assert max(rates.values(), default=0) <= (limit or 0), rates
+        if self.stream_rate is not None:
+            assert all(step["bytesPerSecond"] <= self.stream_rate for step in streams), streams
         assert self.backfills is None or len(streams) <= self.backfills
         assert self.steps is None or len(steps) <= self.steps
         scans = Counter(
