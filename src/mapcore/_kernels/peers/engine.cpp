@@ -1,0 +1,35 @@
+#include "engine.hpp"
+
+#include "mending.hpp"
+
+namespace mapcore::peers {
+
+bool sweep(const Limits &limits, const Ring &ring, const Swept &swept, Rows rows, Ask may_go_on,
+           void *context) {
+    Clock clock(may_go_on, context);
+    try {
+        Sweep work(limits, ring, swept, rows.nodes, rows.width);
+        work.run(clock);
+    } catch (const Interrupted &) {
+        return false;
+    }
+    return true;
+}
+
+bool mend(const Limits &limits, Rows rows, bool every_pair, Mended &mended, Ask may_go_on,
+          void *context) {
+    Clock clock(may_go_on, context);
+    try {
+        State state(rows.nodes, rows.partitions, rows.width, limits.node_count, every_pair,
+                    limits.max_peers + 2);
+        Mending mending(state, limits, clock);
+        mending.run();
+        std::copy_n(state.rows(), rows.partitions * rows.width, rows.nodes);
+        mended = {mending.excess_peers(), mending.strain()};
+    } catch (const Interrupted &) {
+        return false;
+    }
+    return true;
+}
+
+}  // namespace mapcore::peers

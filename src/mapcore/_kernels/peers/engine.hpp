@@ -1,0 +1,27 @@
+// Placing copies so that nodes have few peers: what the wrapper calls.
+#pragma once
+
+#include "../interrupt.hpp"
+#include "limits.hpp"
+#include "ring.hpp"
+
+namespace mapcore::peers {
+
+struct Rows {
+    Node *nodes;  // partitions by width, -1 for no copy; column 0 leads
+    std::size_t partitions;
+    std::size_t width;
+};
+
+struct Mended {
+    std::int64_t excess_peers;  // summed over nodes
+    std::int64_t strain;        // copies outside shares, summed over nodes
+};
+
+// Both return false if they were stopped.
+bool sweep(const Limits &limits, const Ring &ring, const Swept &swept, Rows rows, Ask may_go_on,
+           void *context);
+bool mend(const Limits &limits, Rows rows, bool every_pair, Mended &mended, Ask may_go_on,
+          void *context);
+
+}  // namespace mapcore::peers

@@ -1,0 +1,1 @@
+"""Placing copies so that a node exchanges data with few others: `maxPeers`."""
