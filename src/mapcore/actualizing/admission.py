@@ -1,14 +1,11 @@
 """Which proposals may start: throttles, sources of data, and the order of urgency.
 
 Whatever is limited is a resource: a number, how much there is of it, how much is in use. A step
-takes one of each resource that it needs: on the side of its partition and target (`_NEEDS`) and on
-the side of its source (`_SOURCE_NEEDS`). The kernel goes through the candidates once, the most
-urgent first, gives each copy to be filled the best source that has room, and says which resource
-held back the others. A new throttle is a row in one of the two tables, and one in `THROTTLES`.
-
-Order: by priority; the partitions with the fewest copies in sync first; then by the largest of
-what remains to be done at either end of the move, over its limit, and in the partition, which is
-what makes the whole shortest (longest remaining path first; Graham 1969).
+takes one of each resource that it needs: on the side of its partition and target
+(`Admission.needs`) and on the side of its source (`Admission.source_needs`). The kernel goes
+through the candidates once, the most urgent first, gives each copy to be filled the best source
+that has room, and says which resource held back the others. A new throttle is a row in `THROTTLES`,
+its resources in `Admission`, and a column in one of the two.
 """
 
 from __future__ import annotations
@@ -24,20 +21,17 @@ from mapcore._kernels import _admission
 from mapcore.actualizing.proposals import (
     Action,
     Hold,
-    NodeFlag,
-    Priority,
-    RowFlag,
     Situation,
 )
+from mapcore.actualizing.sources import Fills, are_moves, sources_of
 from mapcore.actualizing.steps import Kind
 from mapcore.actualizing.throttles import Limits
+from mapcore.actualizing.urgency import most_urgent_first, take_turns
 from mapcore.actualizing.view import NodeView
-from mapcore.states import PLACEMENT_MASK, REPLICATION_PAUSED, RUNNING_MASK, Placement
 
 __all__ = ["Admission", "Admitted", "admit"]
 
 _UNLIMITED: Final = np.iinfo(np.int32).max
-_PAUSED_RANK: Final = 1 << 20
 
 
 class Admitted(NamedTuple):
@@ -68,18 +62,6 @@ THROTTLE_NAMES: Final = (
     "max_streams_between_zones",
 )
 """The throttle of each kind of resource: five of a step and its target, four of its source."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Fills:
-    """The copies that each fill could be made from, one row a pair."""
-
-    offsets: NDArray[np.int64]
-    nodes: NDArray[np.int32]
-    partitions: NDArray[np.int64]
-    ranks: NDArray[np.int32]
-    loads: NDArray[np.float64]
-    owners: NDArray[np.int64]
 
 
 class Admission:
@@ -157,10 +139,10 @@ class Admission:
         self.used[self._backfills] += len(fills)
         np.add.at(self.used, self._into + targets, 1)
         np.add.at(self.used, self._joint + targets, 1)
-        needs = self._source_needs(situation, partitions, sources, targets)
+        needs = self.source_needs(situation, partitions, sources, targets)
         np.add.at(self.used, needs[needs >= 0], 1)
 
-    def _source_needs(
+    def source_needs(
         self,
         situation: Situation,
         partitions: NDArray[Any],
@@ -189,9 +171,7 @@ class Admission:
         needs[:, 0] = first_partition + rows["partition"]
         needs[:, 1] = self._steps
         # A copy that is created will be filled at once: it takes the place of its stream.
-        moves = (rows["action"] == Action.FILL) | (
-            (rows["action"] == Action.CREATE) & (rows["priority"] != Priority.CLEAN_UP)
-        )
+        moves = are_moves(rows)
         needs[moves, 2] = self._backfills
         needs[moves, 3] = self._into + rows["node"][moves]
         needs[moves, 4] = self._joint + rows["node"][moves]
@@ -206,7 +186,7 @@ class _Candidates:
     proposals: NDArray[Any]
     chosen: NDArray[np.int64]
     needs: NDArray[np.int32]
-    fills: _Fills
+    fills: Fills
     source_needs: NDArray[np.int32]
     order: NDArray[np.int64]
 
@@ -244,97 +224,13 @@ def _candidates(
 ) -> _Candidates:
     chosen = np.flatnonzero(proposals["hold"] == Hold.FREE)
     rows = proposals[chosen]
-    fills = _sources_of(admission, situation, rows)
-    source_needs = admission._source_needs(
+    fills = sources_of(situation, rows, admission.view, nearest=admission.nearest)
+    source_needs = admission.source_needs(
         situation, fills.partitions, fills.nodes, rows["node"][fills.owners]
     )
     needs = admission.needs(proposals, first, chosen)
-    order = _order(admission, situation, rows, fills)
+    order = most_urgent_first(admission.limits, situation, rows, fills)
     return _Candidates(situation, proposals, chosen, needs, fills, source_needs, order)
-
-
-def _sources_of(admission: Admission, situation: Situation, rows: NDArray[Any]) -> _Fills:
-    """Return the copies that each fill among the candidates could be made from."""
-    current = situation.current
-    fills = np.flatnonzero(rows["action"] == Action.FILL)
-    own = rows["partition"][fills]
-    has_source = (situation.row_flags[own] & RowFlag.HAS_SOURCE) > 0
-    from_rows = own
-    if has_source.any():
-        assert situation.source_rows is not None
-        from_rows = np.where(has_source, situation.source_rows[own], own)
-    starts = current.offsets[from_rows]
-    counts = current.offsets[from_rows + 1] - starts
-    owners = np.repeat(fills, counts)
-    places = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
-    places += np.repeat(starts, counts)
-    nodes, codes = current.copy_nodes[places], current.copy_codes[places]
-    placements = codes & PLACEMENT_MASK
-    lost = situation.node_flags[nodes] & (NodeFlag.GONE | NodeFlag.UNREACHABLE)
-    streams = (lost == 0) & (codes & RUNNING_MASK != 0)
-    streams &= (placements == Placement.SLAVE) | (placements == Placement.MASTER)
-    if has_source.any():
-        streams &= _is_local_where_merged(situation, rows, owners, nodes)
-    owners, nodes, codes = owners[streams], nodes[streams], codes[streams]
-    partitions = np.repeat(from_rows, counts)[streams]
-    per_fill = np.bincount(owners, minlength=len(rows))
-    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(per_fill)])
-    ranks = np.where(codes & REPLICATION_PAUSED, np.int32(_PAUSED_RANK), np.int32(0))
-    ranks -= (nodes == rows["node"][owners]).astype(np.int32)
-    if admission.nearest:
-        ranks += admission.view.distances(nodes, rows["node"][owners])
-    expected = np.bincount(
-        nodes, weights=1.0 / per_fill[owners], minlength=len(situation.node_flags)
-    )
-    return _Fills(offsets, nodes, partitions, ranks, expected[nodes], owners)
-
-
-def _is_local_where_merged(
-    situation: Situation, rows: NDArray[Any], owners: NDArray[np.int64], nodes: NDArray[np.int32]
-) -> NDArray[np.bool_]:
-    """Whether each source is allowed by what a merged range is filled from."""
-    allowed = np.ones(len(owners), dtype=bool)
-    for place, (owner, node) in enumerate(zip(owners.tolist(), nodes.tolist(), strict=True)):
-        parts = situation.merged.get(int(rows["partition"][owner]))
-        if parts is not None:
-            allowed[place] = node == rows["node"][owner] and all(
-                situation.current.state(part, node) & PLACEMENT_MASK
-                in (Placement.SLAVE, Placement.MASTER)
-                for part in parts
-            )
-    return allowed
-
-
-def _order(
-    admission: Admission, situation: Situation, rows: NDArray[Any], fills: _Fills
-) -> NDArray[np.int64]:
-    """Return the candidates, the most urgent first."""
-    moves = (rows["action"] == Action.FILL) | (rows["action"] == Action.CREATE)
-    sizes = situation.current.sizes
-    weights = np.ones(len(rows)) if sizes is None else sizes[rows["partition"]] + 1.0
-    weights[~moves] = 0.0
-    incoming = np.bincount(rows["node"], weights=weights, minlength=len(admission.view))
-    in_partition = np.bincount(
-        rows["partition"], weights=weights, minlength=len(situation.row_flags)
-    )
-    remaining = np.maximum(
-        incoming[rows["node"]] / (admission.limits.streams_in or _UNLIMITED),
-        in_partition[rows["partition"]],
-    )
-    outgoing = np.full(len(rows), np.inf)
-    np.minimum.at(outgoing, fills.owners, fills.loads * weights[fills.owners])
-    outgoing[np.isinf(outgoing)] = 0.0
-    np.maximum(remaining, outgoing / (admission.limits.streams_out or _UNLIMITED), out=remaining)
-    in_sync = np.where(rows["priority"] == Priority.REDUNDANCY, rows["in_sync"], 0)
-    return np.lexsort(
-        (
-            rows["partition"],
-            -remaining,
-            rows["action"] == Action.CREATE,
-            in_sync,
-            rows["priority"],
-        )
-    )
 
 
 def _run_kernel(admission: Admission, candidates: list[_Candidates]) -> list[Admitted]:
@@ -356,7 +252,7 @@ def _run_kernel(admission: Admission, candidates: list[_Candidates]) -> list[Adm
     is_exclusive = np.isin(rows["action"], _EXCLUSIVE)
     # A fill without any source that could stream now is not a step without a source.
     starved = (rows["action"] == Action.FILL) & (offsets[:-1] == offsets[1:])
-    order = _take_turns(candidates, bases, rows)
+    order = take_turns([item.order for item in candidates], bases, rows)
     _admission.admit(
         order[~starved[order]],
         needs,
@@ -386,24 +282,6 @@ _EXCLUSIVE: Final = (
     Action.DROP,
     Action.DEVOLVE,
 )
-
-
-def _take_turns(
-    candidates: list[_Candidates], bases: NDArray[np.int64], rows: NDArray[Any]
-) -> NDArray[np.int64]:
-    """Merge the orders of the maps: within one priority, one of each in turn."""
-    if len(candidates) == 1:
-        return candidates[0].order
-    merged = np.concatenate(
-        [item.order + base for item, base in zip(candidates, bases[:-1].tolist(), strict=True)]
-    )
-    priorities = rows["priority"][merged]
-    turns = np.empty(len(merged), dtype=np.int64)
-    for item, base in zip(candidates, bases[:-1].tolist(), strict=True):
-        own = slice(base, base + len(item.order))
-        levels = priorities[own]
-        turns[own] = np.arange(len(levels)) - np.searchsorted(levels, levels)
-    return merged[np.lexsort((turns, priorities))]
 
 
 def _of_map(
