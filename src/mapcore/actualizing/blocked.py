@@ -17,6 +17,7 @@ class Blocked:
     """A change that cannot be scheduled.
 
     Attributes:
+        map: the map's name.
         partition: the partition's name.
         node: the node whose copy would change.
         before: its placement.
@@ -24,6 +25,7 @@ class Blocked:
         reason: why not.
     """
 
+    map: str
     partition: str
     node: str
     before: str
@@ -31,14 +33,17 @@ class Blocked:
     reason: str
 
     def __str__(self) -> str:
-        return f"{self.partition}: {self.node} {self.before} -> {self.after}: {self.reason}"
+        return (
+            f"{self.map}/{self.partition}: {self.node} {self.before} -> {self.after}: {self.reason}"
+        )
 
 
-def blocked_changes(change: Change) -> list[Blocked]:
-    """Return what cannot be scheduled, and why."""
+def blocked_changes(name: str, change: Change) -> list[Blocked]:
+    """Return what of the map called `name` cannot be scheduled, and why."""
     names = change.view.index.names
     return [
         Blocked(
+            name,
             change.current.keys.name(partition),
             names[node],
             Placement(before).label,

@@ -5,18 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from mapcore.actualizing.bound import Reason
-from mapcore.actualizing.change import Change
-from mapcore.actualizing.moves import StreamLimits
-from mapcore.actualizing.rounds import Rounds
-from mapcore.actualizing.times import TimeReason, Times
-
-if TYPE_CHECKING:
-    from mapcore.actualizing.schedule import Schedule
+from mapcore.actualizing.scheduled_change import ScheduledChange
+from mapcore.actualizing.times import TimeReason
 
 __all__ = ["reasons_as_text", "report_of"]
 
@@ -35,11 +30,11 @@ _NEEDS: Final = {
 }
 
 
-def reasons_as_text(found: Rounds | Times, change: Change, limits: StreamLimits) -> list[str]:
-    """Return what a bound comes from, the strongest first."""
+def reasons_as_text(schedule: ScheduledChange) -> list[str]:
+    """Return what the bound of a schedule comes from, the strongest first."""
     lines = []
-    for reason in found.reasons:
-        what = _NEEDS[reason.kind].format(_members(reason, change, limits))
+    for reason in schedule.found.reasons:
+        what = _NEEDS[reason.kind].format(_members(reason, schedule))
         if isinstance(reason, TimeReason):
             lines.append(f"at least {reason.seconds:,.1f} seconds: {what}")
         else:
@@ -50,23 +45,23 @@ def reasons_as_text(found: Rounds | Times, change: Change, limits: StreamLimits)
     return lines
 
 
-def _members(reason: Reason | TimeReason, change: Change, limits: StreamLimits) -> str:
-    names = change.view.index.names
+def _members(reason: Reason | TimeReason, schedule: ScheduledChange) -> str:
+    names = schedule.view.index.names
     if reason.kind == "partition":
-        return change.current.keys.name(reason.members[0])
+        return schedule.partition_name(reason.members[0])
     nodes = list(reason.members)
     if reason.kind == "volumes":
-        nodes = np.unique(limits.node_of_volume[nodes]).tolist() if nodes else []
+        nodes = np.unique(schedule.limits.node_of_volume[nodes]).tolist() if nodes else []
     shown = ", ".join(names[node] for node in nodes[:_MOST_NAMES])
     return shown if len(nodes) <= _MOST_NAMES else f"{shown} and {len(nodes) - _MOST_NAMES:,} more"
 
 
-def report_of(schedule: Schedule, limit: int) -> str:
+def report_of(schedule: ScheduledChange, limit: int) -> str:
     """Return a schedule as text, with the first `limit` steps; with 0 it lists none."""
     return "\n".join(_lines(schedule, limit))
 
 
-def _lines(schedule: Schedule, limit: int) -> Iterator[str]:
+def _lines(schedule: ScheduledChange, limit: int) -> Iterator[str]:
     if not len(schedule.rows) and not schedule.blocked_count:
         yield "nothing to do: the maps agree"
         return
@@ -80,7 +75,7 @@ def _lines(schedule: Schedule, limit: int) -> Iterator[str]:
         yield f"{schedule.length:,} rounds, {verdict}"
     size = "" if schedule.total_bytes is None else f", {schedule.total_bytes:,} bytes"
     yield f"{len(schedule.rows):,} steps: {_kinds(schedule)}{size}"
-    yield from schedule.reasons[:3]
+    yield from reasons_as_text(schedule)[:3]
     yield from _nodes(schedule)
     blocked = schedule.blocked
     if blocked:
@@ -97,7 +92,7 @@ def _lines(schedule: Schedule, limit: int) -> Iterator[str]:
         yield f"and {len(schedule.rows) - limit:,} more steps"
 
 
-def _kinds(schedule: Schedule) -> str:
+def _kinds(schedule: ScheduledChange) -> str:
     rows = schedule.rows
     streams = int((rows["move"] >= 0).sum())
     takeovers = int(((rows["other"] >= 0) & (rows["move"] < 0)).sum())
@@ -107,14 +102,14 @@ def _kinds(schedule: Schedule) -> str:
     return ", ".join(f"{count:,} {kind}" for kind, count in counts.items())
 
 
-def _nodes(schedule: Schedule) -> Iterator[str]:
+def _nodes(schedule: ScheduledChange) -> Iterator[str]:
     finish = schedule.finish
-    count = len(schedule.change.view)
+    count = len(schedule.view)
     streams = schedule.rows[schedule.rows["move"] >= 0]
     incoming = np.bincount(streams["node"], minlength=count)
     outgoing = np.bincount(streams["other"], minlength=count)
     busiest = np.argsort(-(incoming + outgoing), kind="stable")[:_MOST_NODES].tolist()
-    names = schedule.change.view.index.names
+    names = schedule.view.index.names
     for node in busiest:
         name = names[node]
         if name not in finish:

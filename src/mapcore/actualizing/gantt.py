@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
+from mapcore.actualizing.scheduled_change import ScheduledChange
 from mapcore.pictures import DARK, LIGHT, URGENT, new_figure
-
-if TYPE_CHECKING:
-    from mapcore.actualizing.schedule import Schedule
 
 __all__ = ["draw"]
 
 _LANE_INCHES: Final = 0.28
 
 
-def draw(schedule: Schedule, path: Path, most_nodes: int) -> None:
+def draw(schedule: ScheduledChange, path: Path, most_nodes: int) -> None:
     """Write the picture of a schedule; errors as in `Schedule.plot`."""
     streams = schedule.rows[schedule.rows["move"] >= 0]
-    names = schedule.change.view.index.names
+    names = schedule.view.index.names
     load = np.bincount(streams["node"], minlength=len(names))
     load += np.bincount(streams["other"], minlength=len(names))
     chosen = np.argsort(-load, kind="stable")[:most_nodes]

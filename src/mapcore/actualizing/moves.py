@@ -7,7 +7,7 @@ limit. A node, volume, partition or zone is a number here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -69,6 +69,64 @@ class Moves:
     def candidate_moves(self) -> NDArray[np.int64]:
         """The move to which each candidate belongs."""
         return np.repeat(np.arange(len(self)), np.diff(self.candidates_begin))
+
+    def take(self, order: NDArray[np.int64]) -> Moves:
+        """Return the moves in another order."""
+        counts = np.diff(self.candidates_begin)[order]
+        begin = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        places = np.arange(begin[-1]) + np.repeat(
+            self.candidates_begin[:-1][order] - begin[:-1], counts
+        )
+        number = np.empty(len(self) + 1, np.int32)
+        number[order], number[-1] = np.arange(len(self)), -1
+        return Moves(
+            partitions=self.partitions[order],
+            partition_count=self.partition_count,
+            targets=self.targets[order],
+            target_volumes=self.target_volumes[order],
+            candidates_begin=begin,
+            candidates=self.candidates[places],
+            filled_by=number[self.filled_by[places]],
+            in_flight=self.in_flight[order],
+            is_urgent=self.is_urgent[order],
+            sizes=None if self.sizes is None else self.sizes[order],
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence[Moves]) -> Moves:
+        """Return the moves of several maps as one: partitions are numbered on from map to map.
+
+        Sizes are known where they are for all moves.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        first_partitions = np.cumsum([0, *(part.partition_count for part in parts)]).tolist()
+        first_moves = np.cumsum([0, *map(len, parts)]).tolist()
+        sizes = [part.sizes for part in parts if len(part)]
+        known = [size for size in sizes if size is not None]
+        counts = np.concatenate([np.diff(part.candidates_begin) for part in parts])
+        return cls(
+            partitions=np.concatenate(
+                [
+                    part.partitions + np.int32(first)
+                    for part, first in zip(parts, first_partitions[:-1], strict=True)
+                ]
+            ),
+            partition_count=first_partitions[-1],
+            targets=np.concatenate([part.targets for part in parts]),
+            target_volumes=np.concatenate([part.target_volumes for part in parts]),
+            candidates_begin=np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
+            candidates=np.concatenate([part.candidates for part in parts]),
+            filled_by=np.concatenate(
+                [
+                    np.where(part.filled_by < 0, np.int32(-1), part.filled_by + np.int32(first))
+                    for part, first in zip(parts, first_moves[:-1], strict=True)
+                ]
+            ),
+            in_flight=np.concatenate([part.in_flight for part in parts]),
+            is_urgent=np.concatenate([part.is_urgent for part in parts]),
+            sizes=np.concatenate(known) if known and len(known) == len(sizes) else None,
+        )
 
     def given(self) -> _schedule.GivenMoves:
         """Return the moves as the kernels read them."""

@@ -5,164 +5,51 @@
     print(schedule.report())
     for step in schedule.steps: ...
 
+Several maps on the same nodes make one schedule: `mapcore.schedule(cluster)`. Limits hold for all
+of them together, the bound is over the sum, and the maps take turns.
+
 A schedule is a forecast, and a document that an executor can run as it stands. A conductor does
 not need it: it asks `mapcore.next_steps` what may start now.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import Any, Final, Literal, overload
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from mapcore.actualizing.blocked import Blocked, blocked_cells, blocked_changes
-from mapcore.actualizing.change import Change
 from mapcore.actualizing.describing import reasons_as_text, report_of
-from mapcore.actualizing.moves import Moves, StreamLimits
+from mapcore.actualizing.live import LiveMap, Underway
+from mapcore.actualizing.parts import join, parts_of, rows_of
 from mapcore.actualizing.rounds import Rounds, find_rounds
-from mapcore.actualizing.scheduled import StepList
-from mapcore.actualizing.sequence import StreamTimes, sequence_of
+from mapcore.actualizing.scheduled_change import ScheduledChange
+from mapcore.actualizing.sequence import StreamTimes
 from mapcore.actualizing.steps import Step
 from mapcore.actualizing.strangers import within_peers
-from mapcore.actualizing.streams import streams_of
+from mapcore.actualizing.streams import check_throttles, limits_of
 from mapcore.actualizing.throttles import Limits
 from mapcore.actualizing.times import Times, find_times
 from mapcore.actualizing.view import NodeView
-from mapcore.cluster import (
-    SOLE_MAP,
-    Assignment,
-    Cluster,
-    ClusterMap,
-    Config,
-    Node,
-    Settings,
-)
+from mapcore.actualizing.works import Whole, Work, works_of
+from mapcore.cluster import SOLE_MAP, Cluster, Config, Node, Settings
 from mapcore.errors import ScheduleError
 from mapcore.maps import PartitionMap
-
-if TYPE_CHECKING:
-    from mapcore.planning.plans import Plan
 
 __all__ = ["Schedule", "schedule"]
 
 _CHUNK_LINES: Final = 1000
 
 
-@dataclass(frozen=True, eq=False)
-class Schedule:
-    """Steps from one map to another.
-
-    Attributes:
-        name: the map's name.
-        change: what has to happen, taken apart.
-        moves: the copies that are filled, as arrays.
-        limits: on their streams, as arrays.
-        found: rounds, or times, of the moves, with the lower bound and what it comes from.
-        rows: all steps as an array of `sequence.ROW`, in an order in which they may run.
-    """
-
-    name: str
-    change: Change
-    moves: Moves
-    limits: StreamLimits
-    found: Rounds | Times
-    rows: NDArray[Any]
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether steps stand on a time line in seconds; otherwise in rounds."""
-        return isinstance(self.found, Times)
-
-    @property
-    def rounds(self) -> int | None:
-        """The last round with a stream; None on a time line."""
-        return self.found.rounds if isinstance(self.found, Rounds) else None
-
-    @property
-    def bound(self) -> int | float:
-        """No schedule has fewer rounds, or ends in fewer seconds."""
-        if isinstance(self.found, Times):
-            return self.found.bound_seconds
-        return self.found.bound
-
-    @property
-    def length(self) -> int | float:
-        """Rounds, or seconds until the last stream ends."""
-        if isinstance(self.found, Times):
-            return self.found.end_seconds
-        return self.found.rounds
-
-    @property
-    def is_optimal(self) -> bool:
-        """Whether the length is that of the bound."""
-        return self.length <= self.bound
-
-    @cached_property
-    def steps(self) -> Sequence[Step]:
-        """All steps, made when they are asked for, in an order in which they may run."""
-        return StepList(self.name, self.change, self.limits, self.rows, is_timed=self.is_timed)
-
-    @property
-    def stream_count(self) -> int:
-        """How many copies are filled with data."""
-        return len(self.moves)
-
-    @cached_property
-    def total_bytes(self) -> int | None:
-        """What all streams move; None where sizes are not known."""
-        return None if self.moves.sizes is None else int(self.moves.sizes.sum())
-
-    @cached_property
-    def bytes_in(self) -> dict[str, int]:
-        """What each node takes in, where sizes are known; nodes without streams are left out."""
-        return self._bytes_by(self.moves.targets)
-
-    @cached_property
-    def bytes_out(self) -> dict[str, int]:
-        """What each node sends, likewise."""
-        return self._bytes_by(self.limits.node_of_volume[self.found.sources])
-
-    def _bytes_by(self, nodes: NDArray[np.int32]) -> dict[str, int]:
-        if self.moves.sizes is None:
-            return {}
-        # Exact up to 2**53 bytes a node.
-        sums = np.bincount(nodes, self.moves.sizes)
-        names = self.change.view.index.names
-        return {names[node]: int(sums[node]) for node in np.unique(nodes).tolist()}
-
-    @cached_property
-    def finish(self) -> dict[str, int | float]:
-        """In which round, or after how many seconds, each node's last stream ends."""
-        last = np.zeros(len(self.change.view))
-        ends = self.rows["finish"][self.rows["move"] >= 0]
-        for column in ("node", "other"):
-            np.maximum.at(last, self.rows[column][self.rows["move"] >= 0], ends)
-        names = self.change.view.index.names
-        busy = np.flatnonzero(last > 0).tolist()
-        if self.is_timed:
-            return {names[node]: float(last[node]) for node in busy}
-        return {names[node]: int(last[node]) for node in busy}
-
-    @cached_property
-    def blocked(self) -> list[Blocked]:
-        """Changes that cannot be made: the schedule ends in the target but for these."""
-        return blocked_changes(self.change)
-
-    @cached_property
-    def blocked_count(self) -> int:
-        """How many changes cannot be made."""
-        return len(blocked_cells(self.change).partitions)
+class Schedule(ScheduledChange):
+    """Steps from one map to another, or from several to as many others."""
 
     @property
     def reasons(self) -> list[str]:
         """What the bound comes from, the strongest reason first, as text."""
-        return reasons_as_text(self.found, self.change, self.limits)
+        return reasons_as_text(self)
 
     def report(self, limit: int = 20) -> str:
         """Return the schedule as text: its length and why, what each node does, the first steps.
@@ -175,6 +62,8 @@ class Schedule:
     def header(self) -> dict[str, Any]:
         """Return the first line of `to_json_lines`, as a JSON-ready tree."""
         tree: dict[str, Any] = {"map": self.name}
+        if len(self.parts) > 1:
+            tree = {"maps": list(self.names)}
         if isinstance(self.found, Times):
             tree |= {"seconds": self.found.end_seconds, "secondsBound": self.found.bound_seconds}
         else:
@@ -237,17 +126,30 @@ class Schedule:
 
 @overload
 def schedule(
-    current: Cluster | Plan,
+    current: Whole,
     target: None = None,
-    config: None = None,
+    config: Config | None = None,
     *,
     limits: Limits | None = None,
+    gone: Collection[str] = (),
     by: Literal["rounds", "time"] | None = None,
     effort: float = 1.0,
 ) -> Schedule: ...
 @overload
 def schedule(
-    current: PartitionMap,
+    current: Mapping[str, Work],
+    target: None = None,
+    config: Config | None = None,
+    *,
+    nodes: Iterable[Node] | Cluster | NodeView = (),
+    limits: Limits | None = None,
+    gone: Collection[str] = (),
+    by: Literal["rounds", "time"] | None = None,
+    effort: float = 1.0,
+) -> Schedule: ...
+@overload
+def schedule(
+    current: PartitionMap | LiveMap,
     target: PartitionMap,
     config: Config | None = None,
     *,
@@ -256,12 +158,12 @@ def schedule(
     limits: Limits | None = None,
     name: str = SOLE_MAP,
     gone: Collection[str] = (),
-    in_flight: Iterable[Step] = (),
+    in_flight: Iterable[Step | Underway] = (),
     by: Literal["rounds", "time"] | None = None,
     effort: float = 1.0,
 ) -> Schedule: ...
 def schedule(
-    current: PartitionMap | Cluster | Plan,
+    current: PartitionMap | LiveMap | Mapping[str, Work] | Whole,
     target: PartitionMap | None = None,
     config: Config | None = None,
     *,
@@ -270,19 +172,21 @@ def schedule(
     limits: Limits | None = None,
     name: str = SOLE_MAP,
     gone: Collection[str] = (),
-    in_flight: Iterable[Step] = (),
+    in_flight: Iterable[Step | Underway] = (),
     by: Literal["rounds", "time"] | None = None,
     effort: float = 1.0,
 ) -> Schedule:
     """Schedule the whole change from one map to another.
 
     Args:
-        current: what is; pending copies count as what they devolve to. Or a plan, or a cluster with
-            one map that has a current and a target map: they say all but the last three arguments.
+        current: what is; pending copies count as what they devolve to. Or a cluster, whose maps
+            that have a current and a target map all change; a plan, of one map or of several; or
+            a `Work` for each of several maps. These say target, settings, name and what is in
+            flight, and all but the works say nodes and config.
         target: what shall be; nodes and partitions are matched by name.
         config: throttles and the like.
         nodes: what is known of the nodes: health, mode, location, volumes.
-        settings: whether a partition may have several masters.
+        settings: whether a partition may have several masters; rules and `maxPeers`.
         limits: the throttles, instead of those of `config`.
         name: the map's name, which steps carry.
         gone: nodes that are known to be gone, beside those whose mode says so.
@@ -299,88 +203,63 @@ def schedule(
 
     Time and memory grow nearly linearly with copies and steps.
     """
-    if not isinstance(current, PartitionMap):
-        before, after, entry, cluster, name = _ends_of(current)
-        return schedule(
-            before,
-            after,
-            cluster.config,
-            nodes=cluster.nodes,
-            settings=entry.settings,
-            limits=limits,
-            name=name,
-            by=by,
-            effort=effort,
-        )
-    if target is None:
-        raise ScheduleError("found no target map, expected one")
+    if isinstance(current, PartitionMap | LiveMap):
+        if target is None:
+            raise ScheduleError("found no target map, expected one")
+        work = Work(current, target, tuple(in_flight), settings or Settings())
+        works: Mapping[str, Work] = {name: work}
+    else:
+        works, cluster = works_of(current)
+        if cluster is not None:
+            nodes, config = cluster.nodes, config or cluster.config
+    if not works:
+        raise ScheduleError("found no maps, expected one at least")
     config = config or Config()
     throttles = limits or Limits.from_config(config)
-    change = Change(
-        current,
-        target,
-        _view(nodes, current, target, gone),
-        is_single_master=(settings or Settings()).assignment is Assignment.MASTER_SLAVE,
-    )
-    moves, stream_limits = streams_of(
-        change, throttles, is_nearest=config.source_choice == "nearest", in_flight=in_flight
-    )
+    view = _view(nodes, works.values(), gone)
+    stream_limits = limits_of(view, throttles)
+    parts = parts_of(works, view, stream_limits, is_nearest=config.source_choice == "nearest")
+    moves = join(parts)
+    if len(moves):
+        check_throttles(throttles)
     rate = throttles.stream_bytes_per_second
     if by is None:
         by = "time" if moves.sizes is not None and rate is not None else "rounds"
-    settings = settings or Settings()
-    own = [(change, settings, np.ones(len(moves), dtype=np.bool_))]
+    masks = []
+    for part in parts:
+        is_own = np.zeros(len(moves), dtype=np.bool_)
+        is_own[part.places] = True
+        masks.append((part.change, part.settings, is_own))
     found: Rounds | Times
     if by == "time":
         sizes = np.ones(len(moves)) if moves.sizes is None else np.maximum(moves.sizes, 1)
-        rates = np.full(len(change.view), float(rate or 1))
+        rates = np.full(len(view), float(rate or 1))
         found = within_peers(
             lambda limits: find_times(moves, limits, sizes.astype(np.float64), rates),
             moves,
             stream_limits,
-            own,
+            masks,
         )
         starts, finishes = found.starts, found.finishes
     else:
         found = within_peers(
-            lambda limits: find_rounds(moves, limits, effort=effort), moves, stream_limits, own
+            lambda limits: find_rounds(moves, limits, effort=effort), moves, stream_limits, masks
         )
         starts = found.round_of_move.astype(np.float64)
         finishes = starts + 1
-    sources = stream_limits.node_of_volume[found.sources]
-    # Where slaves stand relative to their master, those of the next master come first.
-    rows = sequence_of(
-        change,
-        moves,
-        StreamTimes(starts, finishes, sources),
-        whole_partitions=by == "time" or bool(settings.rules),
-    )
-    return Schedule(name, change, moves, stream_limits, found, rows)
-
-
-def _ends_of(
-    whole: Cluster | Plan,
-) -> tuple[PartitionMap, PartitionMap, ClusterMap, Cluster, str]:
-    """Return the current and the target map of a plan or a cluster, and where they belong."""
-    if not isinstance(whole, Cluster):
-        entry = whole.cluster.maps[whole.map_name]
-        return whole.current, whole.target, entry, whole.cluster, whole.map_name
-    entry = whole.map()
-    if entry.current is None or entry.target is None:
-        raise ScheduleError("found a cluster without current or target map, expected both")
-    return entry.current, entry.target, entry, whole, next(iter(whole.maps))
+    times = StreamTimes(starts, finishes, stream_limits.node_of_volume[found.sources])
+    rows = rows_of(parts, times, is_timed=by == "time")
+    return Schedule(parts, moves, stream_limits, found, rows)
 
 
 def _view(
-    nodes: Iterable[Node] | Cluster | NodeView,
-    current: PartitionMap,
-    target: PartitionMap,
-    gone: Collection[str],
+    nodes: Iterable[Node] | Cluster | NodeView, works: Iterable[Work], gone: Collection[str]
 ) -> NodeView:
+    maps = [held for work in works for held in (work.snapshot(), work.target)]
     if isinstance(nodes, Cluster):
         nodes = nodes.nodes
     if isinstance(nodes, NodeView):
-        if nodes.covers((current, target), gone):
+        if nodes.covers(maps, gone):
             return nodes
         nodes = [node for node in nodes.nodes if node is not None]
-    return NodeView(nodes, (current, target), gone)
+    return NodeView(nodes, maps, gone)

@@ -8,7 +8,7 @@ are in sync and nothing needs it any more, and then collected. Times are rounds 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
@@ -21,7 +21,7 @@ from mapcore.actualizing.moves import Moves
 from mapcore.actualizing.proposals import NodeFlag
 from mapcore.states import Placement
 
-__all__ = ["ROW", "Phase", "StreamTimes", "dependencies", "sequence_of"]
+__all__ = ["ROW", "Phase", "StreamTimes", "Timed", "dependencies", "in_order", "sequences_of"]
 
 
 class Phase(IntEnum):
@@ -68,39 +68,128 @@ class StreamTimes(NamedTuple):
     finishes: NDArray[np.float64]
     sources: NDArray[np.int32]
 
+    def take(self, moves: NDArray[np.int64]) -> StreamTimes:
+        """Return those of some moves."""
+        return StreamTimes(self.starts[moves], self.finishes[moves], self.sources[moves])
 
-def sequence_of(
-    change: Change, moves: Moves, times: StreamTimes, *, whole_partitions: bool = False
-) -> NDArray[Any]:
-    """Return the steps of a change as rows, in an order in which they may run.
 
-    Args:
+class Timed(NamedTuple):
+    """One map whose streams have their times.
+
+    Attributes:
         change: what is to happen.
         moves: the copies that streams fill.
         times: of the moves.
         whole_partitions: whether roles change when all copies of a partition are in sync, not only
             the one that rises: so that no stream of the partition runs meanwhile.
+        waits_for_slaves: whether a mastership is handed over when all copies are in sync, although
+            the heir was before: so that slaves stand right relative to it.
     """
-    return _Sequence(change, moves, times, whole_partitions).rows()
+
+    change: Change
+    moves: Moves
+    times: StreamTimes
+    whole_partitions: bool = False
+    waits_for_slaves: bool = False
+
+
+def sequences_of(parts: Iterable[Timed]) -> list[NDArray[Any]]:
+    """Return the steps of each of several maps as rows, in an order in which they may run.
+
+    The masters of a node are those of all maps: which takeover goes when is found for all together.
+    """
+    sequences = [_Sequence(part) for part in parts]
+    _hand_over([sequence for sequence in sequences if sequence.change.is_single_master])
+    return [sequence.rows() for sequence in sequences]
+
+
+def in_order(rows: NDArray[Any]) -> NDArray[Any]:
+    """Return rows in an order in which they may run."""
+    order = np.lexsort(
+        (rows["partition"], rows["rank"], 1 - rows["urgent"], rows["phase"], rows["start"])
+    )
+    found: NDArray[Any] = rows[order]
+    return found
+
+
+def _hand_over(sequences: Sequence[_Sequence]) -> None:
+    """Find when masterships are handed over, in maps whose partitions have one master each."""
+    if not any(len(sequence.handed) for sequence in sequences):
+        return
+    planned = [sequence.change.takeovers for sequence in sequences]
+    leaders, heirs = (
+        np.concatenate([getattr(each, name) for each in planned]) for name in ("leaders", "heirs")
+    )
+    change = sequences[0].change
+    masters, goals = (
+        np.sum([counts[place] for counts in map(_Sequence.loads, sequences)], axis=0)
+        for place in range(2)
+    )
+    is_urgent = change.view.flags[leaders] & NodeFlag.RELEASED != 0
+    when, rank = np.zeros(len(leaders)), np.zeros(len(leaders), dtype=np.int32)
+    _schedule.spread_takeovers(
+        np.concatenate([sequence.ready() for sequence in sequences]),
+        leaders,
+        heirs,
+        np.asarray(is_urgent).astype(np.uint8),
+        masters.astype(np.int32),
+        goals.astype(np.int32),
+        when,
+        rank,
+    )
+    ends = np.cumsum([len(each.partitions) for each in planned])[:-1]
+    for sequence, mine, places in zip(
+        sequences, np.split(when, ends), np.split(rank, ends), strict=True
+    ):
+        sequence.hand_over(mine, places)
 
 
 class _Sequence:
-    def __init__(
-        self, change: Change, moves: Moves, times: StreamTimes, whole_partitions: bool
-    ) -> None:
+    def __init__(self, part: Timed) -> None:
+        change, moves, times = part.change, part.moves, part.times
         self.change = change
         self.moves = moves
         self.times = times
         self.width = len(change.view)
+        self.whole_partitions = part.whole_partitions
+        self.waits_for_slaves = part.waits_for_slaves
         self.filled = np.zeros(change.partition_count)
         np.maximum.at(self.filled, moves.partitions, times.finishes)
-        rises = self.filled[moves.partitions] if whole_partitions else times.finishes
+        rises = self.filled[moves.partitions] if part.whole_partitions else times.finishes
         self.filled_cells = _CellTimes(
             moves.partitions.astype(np.int64) * self.width + moves.targets, rises
         )
-        self.handed, self.handover_rank = self._handovers()
+        count = len(change.takeovers.partitions)
+        self.handed, self.handover_rank = np.zeros(count), np.zeros(count, dtype=np.int32)
         self.led_from = np.zeros(change.partition_count)
-        self.led_from[change.takeovers.partitions] = self.handed
+
+    def ready(self) -> NDArray[np.float64]:
+        """Return when the heir of each takeover is in sync, or all slaves are.
+
+        On a time line a takeover that waits for others could fall into a stream of its partition.
+        """
+        planned = self.change.takeovers
+        all_filled = self.filled[planned.partitions]
+        if self.waits_for_slaves:
+            return all_filled
+        filled = self.filled_cells.of(planned.partitions * self.width + planned.heirs)
+        if not self.whole_partitions:
+            return filled
+        is_urgent = self.change.view.flags[planned.leaders] & NodeFlag.RELEASED != 0
+        return np.where(is_urgent, filled, all_filled)
+
+    def loads(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return how many partitions each node leads at first, and in the end."""
+        leaders, goals = self.change.leaders_after_rescue, self.change.goals
+        return (
+            np.bincount(leaders[leaders >= 0], minlength=self.width),
+            np.bincount(goals[goals >= 0], minlength=self.width),
+        )
+
+    def hand_over(self, when: NDArray[np.float64], rank: NDArray[np.int32]) -> None:
+        """Say when each takeover goes, and in which order those of one moment."""
+        self.handed, self.handover_rank = when, rank
+        self.led_from[self.change.takeovers.partitions] = when
 
     def rows(self) -> NDArray[Any]:
         parts = [
@@ -112,33 +201,7 @@ class _Sequence:
             self._promotions(),
             *self._farewells(),
         ]
-        rows = np.concatenate(parts)
-        order = np.lexsort(
-            (rows["partition"], rows["rank"], 1 - rows["urgent"], rows["phase"], rows["start"])
-        )
-        return rows[order]
-
-    def _handovers(self) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-        change, planned = self.change, self.change.takeovers
-        ready = self.filled_cells.of(planned.partitions * self.width + planned.heirs)
-        leaders = change.leaders_after_rescue
-        masters, goals = (
-            np.bincount(nodes[nodes >= 0], minlength=self.width).astype(np.int32)
-            for nodes in (leaders, change.goals)
-        )
-        is_urgent = change.view.flags[planned.leaders] & NodeFlag.RELEASED != 0
-        when, rank = np.zeros(len(ready)), np.zeros(len(ready), dtype=np.int32)
-        _schedule.spread_takeovers(
-            ready,
-            np.ascontiguousarray(planned.leaders),
-            np.ascontiguousarray(planned.heirs),
-            np.asarray(is_urgent).astype(np.uint8),
-            masters,
-            goals,
-            when,
-            rank,
-        )
-        return when, rank
+        return in_order(np.concatenate(parts))
 
     def _at_once(self) -> list[NDArray[Any]]:
         """What waits for nothing: pending copies, partitions without a master, dead cells."""
@@ -314,7 +377,9 @@ def _rows(count: int, phase: Phase) -> NDArray[Any]:
     return rows
 
 
-def dependencies(rows: Sequence[tuple[Any, ...]]) -> list[list[int]]:
+def dependencies(
+    rows: Sequence[tuple[Any, ...]], *, waits_for_slaves: bool = False
+) -> list[list[int]]:
     """Return, for each step of one partition, the steps before it that it must wait for.
 
     A step waits for what changes a copy that it names, and for the streams that read a copy which
@@ -322,6 +387,7 @@ def dependencies(rows: Sequence[tuple[Any, ...]]) -> list[list[int]]:
 
     Args:
         rows: the steps of one partition as tuples of `ROW`, in order.
+        waits_for_slaves: as in `Timed`.
     """
     found: list[list[int]] = []
     implied: list[set[int]] = []
@@ -329,7 +395,11 @@ def dependencies(rows: Sequence[tuple[Any, ...]]) -> list[list[int]]:
         mine: list[int] = []
         known: set[int] = set()
         for earlier in range(number - 1, -1, -1):
-            if earlier not in known and _must_follow(row, rows[earlier]):
+            if earlier in known:
+                continue
+            if _must_follow(row, rows[earlier]) or (
+                waits_for_slaves and _waits_for_slaves(row, rows[earlier])
+            ):
                 mine.append(earlier)
                 known |= implied[earlier] | {earlier}
         found.append(mine[::-1])
@@ -346,3 +416,9 @@ def _must_follow(later: tuple[Any, ...], earlier: tuple[Any, ...]) -> bool:
         changes = {node} if phase == Phase.STREAM else {node, other}
         return earlier[2] in changes or phase in _SINGLE
     return bool(phase == Phase.DEMOTE and earlier[3] in (Phase.PROMOTE, Phase.FOUND))
+
+
+def _waits_for_slaves(later: tuple[Any, ...], earlier: tuple[Any, ...]) -> bool:
+    """Whether slaves would stand wrong relative to their master if the later step came first."""
+    pair = earlier[3], later[3]
+    return pair == (Phase.STREAM, Phase.TAKEOVER) or pair == (Phase.TAKEOVER, Phase.DROP)

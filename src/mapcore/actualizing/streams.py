@@ -7,6 +7,7 @@ take nor give a stream are an error, not an endless schedule.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 import numpy as np
@@ -20,28 +21,52 @@ from mapcore.actualizing.view import NodeView
 from mapcore.errors import ScheduleError
 from mapcore.maps import PartitionMap
 
-__all__ = ["streams_of", "volumes_of"]
+__all__ = ["Underway", "check_throttles", "limits_of", "streams_of", "volumes_of"]
+
+
+class Underway:
+    """What streams under way take up of the limits, those of several maps together."""
+
+    def __init__(self, limits: StreamLimits) -> None:
+        self.limits = limits
+        self._used: dict[tuple[str, int], int] = {}
+
+    def takes_room(self, moves: Moves, move: int, volume: int) -> bool:
+        """Count a stream, if all limits have room for it beside the others."""
+        limits = self.limits
+        source, target = int(limits.node_of_volume[volume]), int(moves.targets[move])
+        needs = [
+            (("out", source), int(limits.out_of_node[source])),
+            (("in", target), int(limits.into_node[target])),
+            (("scan", volume), int(limits.scans[volume])),
+            (("cluster", 0), limits.in_cluster),
+        ]
+        if limits.of_node is not None:
+            needs += [(("node", node), int(limits.of_node[node])) for node in {source, target}]
+        zones = int(limits.zones[source]), int(limits.zones[target])
+        if zones[0] != zones[1]:
+            pair = zones[0] * limits.zone_count + zones[1]
+            needs.append((("zones", pair), limits.between_zones))
+        if any(self._used.get(key, 0) >= limit for key, limit in needs):
+            return False
+        for key, _ in needs:
+            self._used[key] = self._used.get(key, 0) + 1
+        return True
 
 
 def streams_of(
-    change: Change, throttles: Limits, *, is_nearest: bool, in_flight: Iterable[Step] = ()
-) -> tuple[Moves, StreamLimits]:
-    """Return the copies of a change that streams fill, and the limits on these.
+    change: Change, underway: Underway, *, is_nearest: bool, in_flight: Iterable[Step] = ()
+) -> Moves:
+    """Return the copies of a change that streams fill.
 
     Args:
         change: the change.
-        throttles: the limits of the cluster.
+        underway: the limits, and what streams of other maps that are under way take up of them.
         is_nearest: whether the nearest copy is the best source; otherwise all are alike.
         in_flight: streams under way; those that fill no copy of the target are left out.
-
-    Raises:
-        ScheduleError: a throttle is 0, so that nothing could ever be filled.
     """
-    limits = _limits(change.view, throttles)
     cells = change.fills
     cells = cells.where(~change.is_new[cells.partitions])
-    if cells.partitions.size:
-        _check_throttles(throttles)
     sources = change.sources(cells.partitions)
     owner = np.repeat(np.arange(len(cells.partitions)), np.diff(sources.begin))
     candidates = volumes_of(change, change.current, cells.partitions[owner], sources.nodes)
@@ -58,13 +83,12 @@ def streams_of(
         is_urgent=np.asarray(is_urgent),
         sizes=None if sizes is None else sizes[cells.partitions],
     )
-    underway = [step for step in in_flight if step.kind is Kind.STREAM]
-    if underway:
-        moves = _with_underway(change, moves, limits, underway)
-    return moves, limits
+    running = [step for step in in_flight if step.kind is Kind.STREAM]
+    return _with_underway(change, moves, underway, running) if running else moves
 
 
-def _check_throttles(throttles: Limits) -> None:
+def check_throttles(throttles: Limits) -> None:
+    """Raise a `ScheduleError` if a throttle is 0, so that nothing could ever be filled."""
     for row in THROTTLES:
         value = getattr(throttles, row.attribute)
         if isinstance(value, int) and value < 1:
@@ -73,7 +97,8 @@ def _check_throttles(throttles: Limits) -> None:
             )
 
 
-def _limits(view: NodeView, throttles: Limits) -> StreamLimits:
+def limits_of(view: NodeView, throttles: Limits) -> StreamLimits:
+    """Return the throttles of a cluster as limits on the streams of its nodes and volumes."""
     volumes, count = view.volumes, len(view)
     scans = [_limit(throttles.full_scans(kind)) for kind in volumes.types]
     joint = throttles.max_streams_per_node
@@ -131,13 +156,13 @@ def _preference(
 
 
 def _with_underway(
-    change: Change, moves: Moves, limits: StreamLimits, underway: list[Step]
+    change: Change, moves: Moves, underway: Underway, running: Iterable[Step]
 ) -> Moves:
     """Fix the sources of streams under way, and hold them in the first round.
 
     What runs beyond a limit, as after a limit was lowered, is left to the schedule.
     """
-    numbers = change.view.index.numbers
+    limits, numbers = underway.limits, change.view.index.numbers
     place = {
         (partition, target): move
         for move, (partition, target) in enumerate(
@@ -146,8 +171,8 @@ def _with_underway(
     }
     in_flight = np.zeros(len(moves), dtype=np.bool_)
     chosen: dict[int, int] = {}
-    used: dict[tuple[str, int], int] = {}
-    for step in underway:
+    busy: Counter[int] = Counter()
+    for step in running:
         if step.source is None or step.target is None or step.source.node not in numbers:
             continue
         partition = change.current.keys.number(step.partition)
@@ -157,7 +182,10 @@ def _with_underway(
         row = slice(int(moves.candidates_begin[move]), int(moves.candidates_begin[move + 1]))
         volumes = moves.candidates[row]
         at = np.flatnonzero(limits.node_of_volume[volumes] == numbers[step.source.node])
-        if at.size and _takes_room(moves, limits, move, int(volumes[at[0]]), used):
+        if not at.size or busy[partition] >= limits.of_partition:
+            continue
+        if underway.takes_room(moves, move, int(volumes[at[0]])):
+            busy[partition] += 1
             chosen[move] = int(volumes[at[0]])
             in_flight[move] = True
     keep = ~in_flight[moves.candidate_moves]
@@ -177,27 +205,3 @@ def _with_underway(
         is_urgent=moves.is_urgent,
         sizes=moves.sizes,
     )
-
-
-def _takes_room(
-    moves: Moves, limits: StreamLimits, move: int, volume: int, used: dict[tuple[str, int], int]
-) -> bool:
-    """Count a stream under way, if all limits have room for it beside the others."""
-    source, target = int(limits.node_of_volume[volume]), int(moves.targets[move])
-    needs = [
-        (("out", source), int(limits.out_of_node[source])),
-        (("in", target), int(limits.into_node[target])),
-        (("scan", volume), int(limits.scans[volume])),
-        (("partition", int(moves.partitions[move])), limits.of_partition),
-        (("cluster", 0), limits.in_cluster),
-    ]
-    if limits.of_node is not None:
-        needs += [(("node", node), int(limits.of_node[node])) for node in (source, target)]
-    zones = int(limits.zones[source]), int(limits.zones[target])
-    if zones[0] != zones[1]:
-        needs.append((("zones", zones[0] * limits.zone_count + zones[1]), limits.between_zones))
-    if any(used.get(key, 0) >= limit for key, limit in needs):
-        return False
-    for key, _ in needs:
-        used[key] = used.get(key, 0) + 1
-    return True

@@ -1,7 +1,12 @@
-"""The steps of a schedule as values, made from its rows when they are asked for."""
+"""The steps of a schedule as values, made from its rows when they are asked for.
+
+`StepList` knows in which map a row belongs, and what each step waits for; `_Maker` makes the steps
+of one map.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Final, overload
@@ -9,8 +14,7 @@ from typing import Any, Final, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore.actualizing.change import Change
-from mapcore.actualizing.moves import StreamLimits
+from mapcore.actualizing.parts import Part
 from mapcore.actualizing.sequence import ROW, Phase, dependencies
 from mapcore.actualizing.steps import End, Kind, Step
 from mapcore.actualizing.streams import volumes_of
@@ -29,20 +33,13 @@ class StepList(Sequence[Step]):
     partition at once, when the first of them is asked for.
     """
 
-    def __init__(
-        self,
-        name: str,
-        change: Change,
-        limits: StreamLimits,
-        rows: NDArray[Any],
-        *,
-        is_timed: bool,
-    ) -> None:
-        self._name = name
-        self._change = change
-        self._limits = limits
+    def __init__(self, parts: Sequence[Part], rows: NDArray[Any], *, is_timed: bool) -> None:
+        self._parts = parts
+        self._firsts = [part.first_partition for part in parts]
+        self._partition_count = sum(part.change.partition_count for part in parts)
         self._rows = rows
         self._is_timed = is_timed
+        self._makers = [_Maker(part, rows) for part in parts]
         self._after: dict[int, list[tuple[int, ...]]] = {}
 
     def __len__(self) -> int:
@@ -72,9 +69,7 @@ class StepList(Sequence[Step]):
     @cached_property
     def _first(self) -> NDArray[np.int64]:
         """Where the steps of each partition begin in `_order`."""
-        counts = np.bincount(
-            self._rows["partition"], minlength=self._change.current.partition_count
-        )
+        counts = np.bincount(self._rows["partition"], minlength=self._partition_count)
         return np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
 
     @cached_property
@@ -88,25 +83,45 @@ class StepList(Sequence[Step]):
     def _waits_for(self, partition: int, number: int) -> tuple[int, ...]:
         if partition not in self._after:
             chosen = self._order[self._first[partition] : self._first[partition + 1]]
-            found = dependencies(self._rows[chosen].tolist())
+            part = self._parts[bisect_right(self._firsts, partition) - 1]
+            found = dependencies(
+                self._rows[chosen].tolist(), waits_for_slaves=bool(part.settings.rules)
+            )
             self._after[partition] = [tuple(after) for after in found]
         return self._after[partition][number]
 
     def _step(self, number: int, row: tuple[Any, ...]) -> Step:
         entry = dict(zip(_FIELDS, row, strict=True))
-        partition = self._change.current.keys.name(entry["partition"])
-        stem = f"{self._name}/{partition}/"
+        partition = entry["partition"]
+        place = bisect_right(self._firsts, partition) - 1
+        part = self._parts[place]
+        entry["partition"] = partition - part.first_partition
+        name = part.change.current.keys.name(entry["partition"])
+        stem = f"{part.name}/{name}/"
         common: dict[str, Any] = {
             "id": f"{stem}{number + 1}",
-            "map": self._name,
-            "partition": partition,
+            "map": part.name,
+            "partition": name,
             "depends_on": tuple(
-                f"{stem}{earlier + 1}" for earlier in self._waits_for(entry["partition"], number)
+                f"{stem}{earlier + 1}" for earlier in self._waits_for(partition, number)
             ),
-            "reason": self._reason(entry),
         }
         if not self._is_timed:
             common["round"] = int(entry["start"]) + 1
+        return self._makers[place].step(entry, common)
+
+
+class _Maker:
+    """Makes the steps of one map."""
+
+    def __init__(self, part: Part, rows: NDArray[Any]) -> None:
+        self._part = part
+        self._change = part.change
+        self._rows = rows
+
+    def step(self, entry: dict[str, Any], common: dict[str, Any]) -> Step:
+        """Return the step of a row, whose partition is numbered within the map."""
+        common["reason"] = self._reason(entry)
         if entry["phase"] == Phase.STREAM:
             return self._stream(entry, common)
         names = self._change.view.index.names
@@ -152,16 +167,19 @@ class StepList(Sequence[Step]):
         )
 
     @cached_property
-    def _volume_labels(self) -> tuple[list[str | None], list[str | None]]:
+    def _volume_labels(self) -> tuple[dict[int, str | None], dict[int, str | None]]:
         """The volumes of source and target of each move."""
-        streams = self._rows[self._rows["phase"] == Phase.STREAM]
-        streams = streams[np.argsort(streams["move"], kind="stable")]
-        labels: list[str | None] = [*self._change.view.volumes.labels]
+        change, part = self._change, self._part
+        is_own = (self._rows["phase"] == Phase.STREAM) & part.owns(self._rows["partition"])
+        streams = self._rows[is_own]
+        partitions = streams["partition"] - part.first_partition
+        labels: list[str | None] = [*change.view.volumes.labels]
         known = len(labels)
         found = []
-        for column, held in (("other", self._change.current), ("node", self._change.target)):
-            volumes = volumes_of(self._change, held, streams["partition"], streams[column])
-            found.append([labels[v] if v < known else None for v in volumes.tolist()])
+        for column, held in (("other", change.current), ("node", change.target)):
+            volumes = volumes_of(change, held, partitions, streams[column]).tolist()
+            names = [labels[v] if v < known else None for v in volumes]
+            found.append(dict(zip(streams["move"].tolist(), names, strict=True)))
         return found[0], found[1]
 
     @cached_property

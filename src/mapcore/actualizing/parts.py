@@ -1,0 +1,125 @@
+"""What is scheduled together: one part for each map, and the streams of all as one problem.
+
+Partitions are numbered on from map to map, so that limits on nodes, volumes and zones hold for all
+maps together, and the streams of a partition still run one after the other. The maps take turns in
+the list of streams: engines take those that stand first first where nothing else decides, so that a
+map with many streams does not push those of a map with few to the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapcore.actualizing.change import Change
+from mapcore.actualizing.moves import Moves, StreamLimits
+from mapcore.actualizing.sequence import StreamTimes, Timed, in_order, sequences_of
+from mapcore.actualizing.streams import Underway, streams_of
+from mapcore.actualizing.view import NodeView
+from mapcore.actualizing.works import Work
+from mapcore.cluster import Assignment, Settings
+
+__all__ = ["Part", "join", "parts_of", "rows_of"]
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One map of a schedule.
+
+    Attributes:
+        name: of the map.
+        change: what has to happen, taken apart.
+        settings: of the map.
+        moves: the copies that streams fill, partitions numbered within the map.
+        first_partition: the number of its first partition among those of all maps.
+        places: int64, the number of each of its moves among those of all maps.
+    """
+
+    name: str
+    change: Change
+    settings: Settings
+    moves: Moves
+    first_partition: int
+    places: NDArray[np.int64]
+
+    def owns(self, partitions: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether partitions, numbered among those of all maps, are of this map."""
+        last = self.first_partition + self.change.partition_count
+        found: NDArray[np.bool_] = (partitions >= self.first_partition) & (partitions < last)
+        return found
+
+
+def parts_of(
+    works: Mapping[str, Work], view: NodeView, limits: StreamLimits, *, is_nearest: bool
+) -> tuple[Part, ...]:
+    """Take the change of each map apart.
+
+    Raises:
+        ScheduleError: the maps have different partitions, or the target is no valid target.
+    """
+    underway, first, parts = Underway(limits), 0, []
+    for name, work in works.items():
+        change = Change(
+            work.snapshot(),
+            work.target,
+            view,
+            is_single_master=work.settings.assignment is Assignment.MASTER_SLAVE,
+        )
+        moves = streams_of(
+            change,
+            underway,
+            is_nearest=is_nearest,
+            in_flight=[entry.step for entry in work.underway()],
+        )
+        parts.append(Part(name, change, work.settings, moves, first, np.arange(len(moves))))
+        first += change.partition_count
+    if len(parts) == 1:
+        return tuple(parts)
+    turns = np.concatenate([part.places for part in parts])
+    number = np.empty(len(turns), np.int64)
+    number[np.argsort(turns, kind="stable")] = np.arange(len(turns))
+    ends = np.cumsum([len(part.moves) for part in parts])[:-1]
+    return tuple(
+        replace(part, places=places)
+        for part, places in zip(parts, np.split(number, ends), strict=True)
+    )
+
+
+def join(parts: Sequence[Part]) -> Moves:
+    """Return the streams of all maps, in turns."""
+    moves = Moves.joined([part.moves for part in parts])
+    if len(parts) == 1:
+        return moves
+    return moves.take(np.argsort(np.concatenate([part.places for part in parts])))
+
+
+def rows_of(parts: Sequence[Part], times: StreamTimes, *, is_timed: bool) -> NDArray[Any]:
+    """Return the steps of all maps in an order in which they may run, as `sequence.ROW`.
+
+    Args:
+        parts: the maps.
+        times: of all moves.
+        is_timed: whether they are seconds.
+    """
+    timed = [
+        Timed(
+            part.change,
+            part.moves,
+            times.take(part.places),
+            whole_partitions=is_timed,
+            waits_for_slaves=bool(part.settings.rules),
+        )
+        for part in parts
+    ]
+    found = sequences_of(timed)
+    if len(parts) == 1:
+        return found[0]
+    for part, rows in zip(parts, found, strict=True):
+        rows["partition"] += part.first_partition
+        is_stream = rows["move"] >= 0
+        rows["move"][is_stream] = part.places[rows["move"][is_stream]]
+    return in_order(np.concatenate(found))
