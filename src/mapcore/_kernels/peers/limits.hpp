@@ -28,9 +28,16 @@ struct Limits {
 
 class Law {
 public:
-    Law(const Limits &limits, const State &state) : limits_(limits), state_(state) {}
+    Law(const Limits &limits, const State &state)
+        : limits_(limits), state_(state), allowed_(limits.node_count, 0) {}
 
     const Limits &limits() const { return limits_; }
+
+    // How many peers a node may have: for a while more than the limit, where `allow` says so.
+    std::int32_t peers_most(Node node) const {
+        return limits_.max_peers + allowed_[static_cast<std::size_t>(node)];
+    }
+    void allow(Node node, std::int32_t more) { allowed_[static_cast<std::size_t>(node)] = more; }
 
     std::int64_t above(Node node) const { return state_.load(node) - limits_.most[node]; }
     std::int64_t below(Node node) const { return limits_.least[node] - state_.load(node); }
@@ -56,14 +63,17 @@ public:
         return std::find(row, row + width, node) != row + width;
     }
 
+    // Whether a node may hold the copy in a slot at all; it may be there, or anywhere in the row.
+    bool is_able(Slot slot, Node node) const {
+        return class_row(slot)[node] && (slot % state_.width() != 0 || limits_.may_lead[node]);
+    }
+
     // Whether a node may hold the copy in a slot, peers aside, and breaks spread and rules no more
     // than the node that is there now. Where none is there, within even shares and the rules.
     bool may_stand(Slot slot, Node node) const {
         const Node before = state_.node(slot);
         if (node == before || state_.slot_in_row(slot, node) >= 0) return false;
-        if (!class_row(slot)[node]) return false;
-        const bool leads = slot % state_.width() == 0;
-        if (leads && !limits_.may_lead[node]) return false;
+        if (!is_able(slot, node)) return false;
         if (before >= 0 && limits_.pinned_width > 0 && is_pinned(slot, before)) return false;
         return spreads(slot, node) && (limits_.depth_count == 0 || keeps_rules(slot, node));
     }
@@ -103,6 +113,24 @@ public:
         return true;
     }
 
+    // Whether two nodes may hold one partition: not where each value of the outermost level has
+    // one copy at the most, and they are of one. What holds for the first class is taken for all.
+    bool may_be_peers(Node a, Node b) const {
+        return limits_.level_count == 0 || limits_.class_shares[0] > 1 ||
+               limits_.levels[a] != limits_.levels[b];
+    }
+
+    // Whether there are more values of the outermost level than a row has copies; or no level.
+    bool has_places_to_spare() const {
+        if (limits_.level_count == 0) return true;
+        std::vector<std::int32_t> values;
+        for (std::size_t node = 0; node < limits_.node_count; ++node)
+            if (limits_.most[node] > 0) values.push_back(limits_.levels[node]);
+        std::sort(values.begin(), values.end());
+        const auto end = std::unique(values.begin(), values.end());
+        return end - values.begin() == 1 || end - values.begin() > state_.width();
+    }
+
     // How many new peers the node gets there; -1: it, or one of those, would have too many.
     // Nodes that have too many already may not get more.
     std::int32_t new_peers(Slot slot, Node node) const {
@@ -115,10 +143,10 @@ public:
             if (state_.pairs().shared(node, peer) > 0) continue;
             ++found;
             const bool is_freed = before >= 0 && state_.pairs().shared(peer, before) == 1;
-            if (state_.degree(peer) + 1 - is_freed > std::max(limits_.max_peers, state_.degree(peer)))
-                return -1;
+            const std::int32_t degree = state_.degree(peer);
+            if (degree + 1 - is_freed > std::max(peers_most(peer), degree)) return -1;
         }
-        if (found > 0 && state_.degree(node) + found > limits_.max_peers) return -1;
+        if (found > 0 && state_.degree(node) + found > peers_most(node)) return -1;
         return found;
     }
 
@@ -192,6 +220,7 @@ private:
 
     const Limits &limits_;
     const State &state_;
+    std::vector<std::int32_t> allowed_;
 };
 
 }  // namespace mapcore::peers

@@ -20,7 +20,7 @@ from mapcore.planning.peers.problem import PeersProblem, limits_of
 from mapcore.planning.peers.rings import sweep_rings
 from mapcore.planning.placing.placement import spread_excess
 
-__all__ = ["PeersPlacement", "place_fresh"]
+__all__ = ["PeersPlacement", "grade_of", "place_fresh"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,14 @@ def place_fresh(
         interrupt: called every few milliseconds; what it raises stops the plan.
     """
     best, least = None, None
-    goal = _grade(problem, problem.relaxed)
+    goal = grade_of(problem, problem.relaxed)
     least_peers = min(problem.max_peers, int(problem.classes.copies.max(initial=1)) - 1)
     for aim in range(max(least_peers, problem.max_peers - problem.reserve), problem.max_peers + 1):
         limits = limits_of(problem, aim)
         for rows in _beginnings(problem, aim, interrupt):
             excess, strain = _peers.mend(limits, problem.every_pair, rows, interrupt)
             found = PeersPlacement(rows, excess, strain, aim)
-            grade = (*_grade(problem, rows), excess, strain)
+            grade = (*grade_of(problem, rows), excess, strain)
             if grade <= (*goal, 0, 0):
                 return found
             if aim == problem.max_peers and (least is None or grade < least):
@@ -79,7 +79,7 @@ def _beginnings(
     yield problem.relaxed.copy()
 
 
-def _grade(problem: PeersProblem, rows: NDArray[np.int32]) -> tuple[int, ...]:
+def grade_of(problem: PeersProblem, rows: NDArray[np.int32]) -> tuple[int, ...]:
     """Return what goes before peers: copies that are missing, rules broken, and the spread."""
     placement = problem.placement
     missing = int(np.count_nonzero(rows < 0))
