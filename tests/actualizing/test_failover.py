@@ -52,12 +52,56 @@ def test_the_most_advanced_copy_becomes_master() -> None:
     assert step.target.node == "c"
 
 
+PAUSED = PartitionMap.from_copies(
+    [
+        [
+            ("a", state_code(Placement.MASTER)),
+            ("b", state_code(Placement.SLAVE, replication_paused=True)),
+            ("c", state_code(Placement.SLAVE)),
+        ]
+    ],
+    "abc",
+)
+
+
 def test_a_copy_whose_replication_is_paused_comes_last() -> None:
-    paused = state_code(Placement.SLAVE, replication_paused=True)
-    master, slave = state_code(Placement.MASTER), state_code(Placement.SLAVE)
-    held = PartitionMap.from_copies([[("a", master), ("b", paused), ("c", slave)]], "abc")
+    assert decided(PAUSED, "a").preferred == {"0": "c"}
+    assert decided(PAUSED, "a", sequence_numbers={("0", "b"): 90}).preferred == {"0": "c"}
+
+
+def test_a_paused_copy_that_is_known_to_be_ahead_becomes_master() -> None:
     numbers = {("0", "b"): 90, ("0", "c"): 80}
-    assert decided(held, "a", sequence_numbers=numbers).preferred == {"0": "c"}
+    assert decided(PAUSED, "a", sequence_numbers=numbers).preferred == {"0": "b"}
+
+
+def test_losses_that_nobody_knows_are_not_taken_to_be_small() -> None:
+    config = Config(max_lost_updates=10)
+    found = decided(made("am bs"), "a", config=config)
+    assert found.gone == frozenset()
+    assert [str(refusal) for refusal in found.refused] == [
+        "no failover of a: nobody knows how many updates of partition 0 are lost"
+    ]
+    numbers = {("0", "a"): 9, ("0", "b"): 9}
+    assert decided(made("am bs"), "a", config=config, sequence_numbers=numbers).gone == {"a"}
+
+
+def test_of_several_nodes_the_one_that_leads_most_is_failed_over() -> None:
+    held = made("am cs", "bm cs", "bm cs")
+    found = decided(held, "ab")
+    assert found.gone == {"b"}
+    assert [str(refusal) for refusal in found.refused] == [
+        "no failover of a: 1 nodes at most are failed over automatically"
+    ]
+
+
+def test_a_node_failed_over_before_counts_as_long_as_it_cannot_be_reached() -> None:
+    held = made("am cs", "bm cs")
+    again = decided(held, "ab", fenced=["b"], failed_over=["a"])
+    assert again.gone == {"a"}
+    assert [str(refusal) for refusal in again.refused] == [
+        "no failover of b: 1 nodes at most are failed over automatically"
+    ]
+    assert decided(held, "b", failed_over=["a"]).gone == {"b"}
 
 
 def test_a_node_that_may_still_serve_is_not_failed_over() -> None:

@@ -5,9 +5,11 @@ any more: declared gone, or fenced by its lease. Of the copies in sync the most 
 taken. Guard rails keep an automatic failover from making things worse:
 
 - a node that only cannot be reached, but may still serve, is not failed over;
-- no more than `maxAutomaticFailovers` nodes are, until an operator has looked;
+- no more than `maxAutomaticFailovers` nodes are, until an operator has looked; of several, those
+  that lead most come first;
 - none is while less than a majority of the nodes can be reached: it may be us who are cut off;
-- a node is not where more than `maxLostUpdates` updates of a partition would be lost;
+- a node is not where more than `maxLostUpdates` updates of a partition would be lost, or where
+  nobody knows how many;
 - the last copy of a partition is never given up: the partition waits for its node, or for an
   operator who accepts the loss (`next_steps(accept_loss=...)`).
 
@@ -19,14 +21,14 @@ What an operator declares gone passes the guards on numbers and majority, not th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from mapcore.actualizing.live import LiveMap
 from mapcore.cluster import Config, Health, Mode, Node
-from mapcore.maps import PartitionMap
+from mapcore.maps import Copy, PartitionMap
 from mapcore.states import LEADING, PLACEMENT_MASK, REPLICATION_PAUSED, Placement
 
 __all__ = ["Failover", "Promotion", "Refusal", "failover"]
@@ -106,7 +108,8 @@ def failover(
         nodes: the nodes of the cluster. Those of mode gone were declared so by an operator; those
             of health red cannot be reached.
         fenced: the unreachable nodes whose lease has run out, so that they serve no more.
-        failed_over: the nodes that were failed over automatically before, and are not back.
+        failed_over: the nodes that were failed over automatically before. Those that cannot be
+            reached yet stay failed over, and count.
         sequence_numbers: the last update that each copy is known to have, by (partition, node).
         config: the guard rails.
 
@@ -118,7 +121,7 @@ def failover(
     lost = guards.declared | guards.unreachable | guards.fenced
     heirs = _Heirs(held, lost, sequence_numbers or {})
     gone, refused = set(guards.declared | guards.done), list(guards.refused)
-    for name in guards.candidates:
+    for name in sorted(guards.candidates, key=heirs.rank):
         reason = heirs.losing_too_much(name, config.max_lost_updates)
         if reason:
             refused.append(Refusal(name, reason))
@@ -157,7 +160,7 @@ class _Guards:
             node.name for node in members if node.health is Health.RED or node.name in fenced
         )
         self.fenced = fenced & self.unreachable
-        self.done = failed_over & self.fenced
+        self.done = failed_over & self.unreachable
         self.refused: list[Refusal] = []
         self.candidates: list[str] = []
         reachable = len(members) - len(self.unreachable)
@@ -199,15 +202,24 @@ class _Heirs:
         """Return the partitions of which no copy in sync is left but on lost nodes."""
         return self._last_copies.get(node, [])
 
+    def rank(self, node: str) -> tuple[int, str]:
+        """Return what failovers are ordered by: those that give most partitions a master first."""
+        return -len(self.promotions(node)), node
+
     def losing_too_much(self, node: str, most: int | None) -> str:
         """Return why a failover of the node would lose too many updates, or an empty text."""
-        worst = max(self.promotions(node), key=lambda item: item.lost_updates or 0, default=None)
-        if most is None or worst is None or (worst.lost_updates or 0) <= most:
+        if most is None:
             return ""
-        return (
-            f"{worst.lost_updates:,} updates of partition {worst.partition} would be lost, "
-            f"more than {most:,}"
-        )
+        for promotion in self.promotions(node):
+            lost = promotion.lost_updates
+            if lost is None:
+                return f"nobody knows how many updates of partition {promotion.partition} are lost"
+            if lost > most:
+                return (
+                    f"{lost:,} updates of partition {promotion.partition} would be lost, "
+                    f"more than {most:,}"
+                )
+        return ""
 
     def _look_at(self, partition: int, lost: Collection[str]) -> None:
         name = self._held.keys.name(partition)
@@ -221,15 +233,21 @@ class _Heirs:
         if not leaders or any(node not in lost for node in leaders):
             return
         able = [copy for copy in copies if copy.placement in _IN_SYNC and copy.node not in lost]
-        best = max(
-            able,
-            key=lambda copy: (
-                not copy.code & REPLICATION_PAUSED,
-                self._sequence_numbers.get((name, copy.node), -1),
-            ),
-        )
+        best = self._most_advanced(name, able)
         ends = [self._sequence_numbers.get((name, node)) for node in (leaders[0], best.node)]
         behind = None if None in ends else max(0, (ends[0] or 0) - (ends[1] or 0))
         self._promotions.setdefault(leaders[0], []).append(
             Promotion(name, leaders[0], best.node, behind)
         )
+
+    def _most_advanced(self, partition: str, copies: Sequence[Copy]) -> Copy:
+        """Return the copy that has come farthest; a paused one only if it is known to be that."""
+        known = [self._sequence_numbers.get((partition, copy.node)) for copy in copies]
+        follows = [not copy.code & REPLICATION_PAUSED for copy in copies]
+        reached = [-1 if number is None else number for number in known]
+        ranks = list(
+            zip(follows, reached, strict=True)
+            if None in known
+            else zip(reached, follows, strict=True)
+        )
+        return copies[ranks.index(max(ranks))]

@@ -78,7 +78,8 @@ OPTIONS: Final = (
     Option(
         "max_lost_updates",
         "updates",
-        "a node is not failed over where more updates of a partition would be lost; null for any",
+        "a node is not failed over where more updates of a partition, or nobody knows how many, "
+        "would be lost; null for any",
     ),
 )
 """All options."""
