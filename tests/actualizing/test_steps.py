@@ -230,3 +230,23 @@ def test_a_switch_changes_all_its_copies_in_one_commit() -> None:
     assert [
         (change.partition, change.node, change.before, change.after) for change in step.on_complete
     ] == [("a-h", "x", 3, 1), ("a-c", "x", 2, 3), ("d-h", "y", 2, 3)]
+
+
+def test_a_step_says_which_partitions_it_touches_and_which_copies_it_takes() -> None:
+    def of(**fields: object) -> tuple[set[str], list[tuple[str, str]]]:
+        step = Step.from_dict({"step": "s", "map": "m", "partition": "p"} | fields)
+        return set(step.partitions), list(step.taken)
+
+    end = {"node": "a", "from": "master", "to": "master"}
+    target = {"node": "b", "from": "dead", "to": "slave"}
+    stream = {"kind": "stream", "target": target}
+    assert of(kind="pause", node="a", what="persistence") == ({"p"}, [("p", "a")])
+    assert of(**stream, source=end) == ({"p"}, [("p", "b")])
+    assert of(**stream, source=end | {"partition": "q"}) == ({"p", "q"}, [("p", "b")])
+    assert of(**stream, source=end | {"partition": "q", "map": "n"}) == ({"p"}, [("p", "b")])
+    changes = [
+        {"node": "a", "from": "master", "to": "dead", "partition": "q"},
+        {"node": "b", "from": "slave", "to": "master", "partition": "r"},
+    ]
+    switch = of(kind="switch", retire=["q"], serve=["r"], changes=changes)
+    assert switch == ({"p", "q", "r"}, [("q", "a"), ("r", "b")])

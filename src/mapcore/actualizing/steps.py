@@ -19,24 +19,27 @@ its start, its completion and its failure, is `Step.on_start` and so on.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from enum import Enum
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
+from mapcore.actualizing.step_parts import (
+    PAUSES,
+    PLACEMENTS,
+    RUNNING_STATES,
+    CellChange,
+    Cost,
+    End,
+    Kind,
+)
+from mapcore.actualizing.step_rules import problems
 from mapcore.errors import DocumentError, TransitionError
 from mapcore.states import (
-    LITERAL,
-    PERSISTENCE_PAUSED,
     PLACEMENT_MASK,
-    REPLICATION_PAUSED,
-    RUNNING,
     RUNNING_MASK,
     RUNNING_SHIFT,
-    SAFE,
     Placement,
     Running,
-    paired_transition,
     state_code,
 )
 
@@ -51,97 +54,7 @@ __all__ = [
     "steps_to_json",
 ]
 
-PAUSES: Final = {"persistence": PERSISTENCE_PAUSED, "replication": REPLICATION_PAUSED}
-"""What can be paused, and its bit in a state code."""
-
-_PLACEMENTS: Final = {placement.label: placement for placement in Placement}
-_RUNNING: Final = {running.label: running for running in Running}
 _WHOLE: Final = 0xFF
-_SWITCHES: Final = (("master", "dead"), ("slave", "dead"), ("slave", "master"))
-
-
-class Kind(Enum):
-    """What a step does."""
-
-    TRANSITION = "transition"
-    STREAM = "stream"
-    TAKEOVER = "takeover"
-    RUNNING = "running"
-    PAUSE = "pause"
-    RESUME = "resume"
-    SWITCH = "switch"
-
-
-class CellChange(NamedTuple):
-    """A compare-and-swap of some bits of a state code.
-
-    Attributes:
-        partition: the name of the copy's partition.
-        node: the node of the copy.
-        mask: the bits that are looked at and written.
-        before: what they must be.
-        after: what they become.
-    """
-
-    partition: str
-    node: str
-    mask: int
-    before: int
-    after: int
-
-    def fits(self, code: int) -> bool:
-        """Whether a state code is what this change expects."""
-        return code & self.mask == self.before
-
-    def apply(self, code: int) -> int:
-        """Return the state code after the change; a copy that becomes null leaves nothing."""
-        changed = code & ~self.mask | self.after
-        return changed if changed & PLACEMENT_MASK else 0
-
-    def reversed(self) -> CellChange:
-        """Return the change that takes this one back."""
-        return self._replace(before=self.after, after=self.before)
-
-
-class Cost(NamedTuple):
-    """What a step costs one node while it runs."""
-
-    streams_in: int = 0
-    streams_out: int = 0
-    full_scans: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-
-
-class End(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the copies of a step: its node, its placement before and after, its volume.
-
-    `partition` and `map` are there where they are not those of the step: the source of a range
-    that is split off, or of an index.
-    """
-
-    node: str
-    before: str = msgspec.field(name="from")
-    after: str = msgspec.field(name="to")
-    volume: str | None = None
-    partition: str | None = None
-    map: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as they stand in JSON."""
-        tree = {"node": self.node, "from": self.before, "to": self.after}
-        for name in ("volume", "partition", "map"):
-            value = getattr(self, name)
-            if value is not None:
-                tree[name] = value
-        return tree
-
-    def __str__(self) -> str:
-        words = self.node
-        if self.partition is not None:
-            words += " " + "/".join(part for part in (self.map, self.partition) if part)
-        words += f" {self.before}" + ("" if self.before == self.after else f" -> {self.after}")
-        return words + (f" on {self.volume}" if self.volume else "")
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -225,6 +138,26 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         return tuple(end.node for end in self.ends)
 
     @property
+    def partitions(self) -> frozenset[str]:
+        """The partitions of its map that it changes or reads."""
+        if self.changes is not None:
+            return frozenset((self.partition, *(end.partition or "" for end in self.changes))) - {
+                ""
+            }
+        source = self.source
+        if source is None or source.partition is None or source.map not in (None, self.map):
+            return frozenset((self.partition,))
+        return frozenset((self.partition, source.partition))
+
+    @property
+    def taken(self) -> tuple[tuple[str, str], ...]:
+        """The copies that it changes, by (partition, node); the source of a stream stays free."""
+        if self.node is not None:
+            return ((self.partition, self.node),)
+        ends = self.ends[-1:] if self.kind is Kind.STREAM else self.ends
+        return tuple((end.partition or self.partition, end.node) for end in ends)
+
+    @property
     def is_fill(self) -> bool:
         """Whether a copy comes into sync by this step."""
         target = self.ends[-1] if self.ends else None
@@ -259,7 +192,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         """What the step finds when it is done, and what it makes of it: one atomic change."""
         if self._is_handshake:
             return tuple(
-                change._replace(before=change.after, after=int(_PLACEMENTS[end.after]))
+                change._replace(before=change.after, after=int(PLACEMENTS[end.after]))
                 for change, end in zip(self.on_start, (self._source, self._target), strict=True)
             )
         return tuple(self._changes())
@@ -291,7 +224,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         elif self.kind is Kind.RUNNING:
             assert self.node is not None
             before, after = (
-                _RUNNING[str(label)] << RUNNING_SHIFT for label in (self.before, self.after)
+                RUNNING_STATES[str(label)] << RUNNING_SHIFT for label in (self.before, self.after)
             )
             yield CellChange(self.partition, self.node, RUNNING_MASK, before, after)
         elif self.kind in (Kind.PAUSE, Kind.RESUME):
@@ -301,79 +234,17 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
             yield CellChange(self.partition, self.node, bit, on, off)
 
     def _placement_change(self, end: End) -> CellChange:
-        before, after = _PLACEMENTS[end.before], _PLACEMENTS[end.after]
+        before, after = PLACEMENTS[end.before], PLACEMENTS[end.after]
         if before is Placement.NULL:
-            running = _RUNNING[self.running] if self.running else Running.RUNNING
+            running = RUNNING_STATES[self.running] if self.running else Running.RUNNING
             return CellChange(self.partition, end.node, _WHOLE, 0, state_code(after, running))
         partition = end.partition or self.partition
         return CellChange(partition, end.node, PLACEMENT_MASK, int(before), int(after))
 
     def check(self) -> None:
         """Raise a `TransitionError` if no table allows what the step does."""
-        for problem in self._problems():
+        for problem in problems(self):
             raise TransitionError(f"step {self.id}: {problem}")
-
-    def _problems(self) -> Iterator[str]:
-        needed = {
-            Kind.TRANSITION: ("node", "before", "after"),
-            Kind.STREAM: ("source", "target"),
-            Kind.TAKEOVER: ("source", "target"),
-            Kind.RUNNING: ("node", "before", "after"),
-            Kind.PAUSE: ("node", "what"),
-            Kind.RESUME: ("node", "what"),
-            Kind.SWITCH: ("retire", "serve", "changes"),
-        }[self.kind]
-        missing = [name for name in needed if getattr(self, name) is None]
-        if missing:
-            field = {"before": "from", "after": "to"}.get(missing[0], missing[0])
-            yield f"found no {field}, expected one in a {self.kind.value}"
-            return
-        known: Iterable[str] = ()
-        states = [state for end in self.ends for state in (end.before, end.after)]
-        if self.kind is Kind.RUNNING:
-            known, states = _RUNNING, [str(self.before), str(self.after)]
-        elif self.kind in (Kind.PAUSE, Kind.RESUME):
-            known, states = PAUSES, [str(self.what)]
-        else:
-            known = _PLACEMENTS
-        for state in states:
-            if state not in known:
-                yield f"found state {state!r}, expected one of {', '.join(known)}"
-                return
-        yield from self._wrong_hops()
-
-    def _wrong_hops(self) -> Iterator[str]:
-        if self.kind is Kind.RUNNING:
-            if not RUNNING.allows(_RUNNING[str(self.before)], _RUNNING[str(self.after)]):
-                yield f"no running hop from {self.before} to {self.after}"
-        elif self.kind is Kind.TRANSITION:
-            before, after = _PLACEMENTS[str(self.before)], _PLACEMENTS[str(self.after)]
-            if not (SAFE.allows(before, after) or LITERAL.allows(before, after)):
-                yield f"no hop of safe or literal from {self.before} to {self.after}"
-        elif self.kind is Kind.SWITCH:
-            for end in self.ends:
-                if (end.before, end.after) not in _SWITCHES:
-                    yield f"found {end}, expected a copy that dies, or a slave that becomes master"
-        elif self.source is not None and self.target is not None:
-            if self.source.node == self.target.node and not (
-                self.source.partition or self.source.map
-            ):
-                yield f"found {self.source.node} as source and target, expected two nodes"
-            states = [
-                _PLACEMENTS[state]
-                for end in (self.source, self.target)
-                for state in (end.before, end.after)
-            ]
-            # A slave may serve as the source of a stream; it makes no transition. Nor does the
-            # master of another map that takes in the changes of the source.
-            if self.kind is Kind.STREAM and states[0] is states[1] is Placement.SLAVE:
-                states[:2] = [Placement.MASTER] * 2
-            is_fed = self.kind is Kind.STREAM and self.source.map not in (None, self.map)
-            if is_fed and states[2] is states[3] is Placement.MASTER:
-                states[2:] = [Placement.SLAVE] * 2
-            pair = paired_transition(*states)
-            if self.kind is Kind.TAKEOVER and pair.name != "takeover":
-                yield f"found the pair {pair}, expected a takeover"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as they stand in JSON, without those that it does not have."""
@@ -447,7 +318,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def _pending(step: Step, end: End) -> CellChange:
-    base = _PLACEMENTS[end.before]
+    base = PLACEMENTS[end.before]
     pending = Placement.PENDING_MASTER if base is Placement.MASTER else Placement.PENDING_SLAVE
     return CellChange(step.partition, end.node, PLACEMENT_MASK, int(base), int(pending))
 
