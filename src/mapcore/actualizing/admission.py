@@ -121,7 +121,7 @@ class Admission:
         for step in situation.in_flight:
             if step.id not in giving_way:
                 self.used[self._steps] += 1
-                for partition in {change.partition for change in step.on_complete}:
+                for partition in step.partitions:
                     self.used[first_partition + keys.number(partition)] += 1
             if step.source is not None and step.target is not None and step.kind is Kind.STREAM:
                 ends = (step.source.node, step.target.node)

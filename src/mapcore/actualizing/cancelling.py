@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from mapcore.actualizing.proposals import Hold, NodeFlag, Situation, is_exclusive, propose
+from mapcore.actualizing.rows import codes_at
 from mapcore.actualizing.steps import Kind, Step
 from mapcore.actualizing.view import NodeView
 from mapcore.states import PLACEMENT_MASK, Placement
@@ -14,20 +17,20 @@ __all__ = ["steps_to_cancel"]
 
 
 def steps_to_cancel(situation: Situation, view: NodeView) -> list[Step]:
-    """Return the steps under way that are not worth waiting for, or not safe any more."""
-    roles = [
-        step for step in situation.in_flight if is_exclusive(step) and step.kind is Kind.TRANSITION
-    ]
+    """Return the steps under way that are to be failed.
+
+    Linear in the steps under way.
+    """
+    steps = situation.in_flight
+    roles = [step for step in steps if is_exclusive(step) and step.kind is Kind.TRANSITION]
     justified = _justified(situation, roles) if roles else set()
     is_role = {step.id for step in roles}
+    fills = [step for step in steps if step.kind in (Kind.STREAM, Kind.TAKEOVER)]
+    unwanted = _unwanted(situation, fills) | _on_lost_nodes(steps, view)
     return [
         step
-        for step in situation.in_flight
-        if (
-            step.id not in justified
-            if step.id in is_role
-            else _leads_nowhere(step, situation, view)
-        )
+        for step in steps
+        if (step.id not in justified if step.id in is_role else step.id in unwanted)
     ]
 
 
@@ -48,24 +51,34 @@ def _justified(situation: Situation, steps: Sequence[Step]) -> set[str]:
     }
 
 
-def _leads_nowhere(step: Step, situation: Situation, view: NodeView) -> bool:
-    """Whether a step under way has lost its node, or fills or promotes what nobody wants."""
-    numbers = view.index.numbers
-    gone = {
-        node for node in step.nodes if node in numbers and view.flags[numbers[node]] & NodeFlag.GONE
-    }
+def _on_lost_nodes(steps: Sequence[Step], view: NodeView) -> set[str]:
+    """Return the ids of the steps that a node takes part in which is gone, and cannot."""
+    is_gone = view.flags & NodeFlag.GONE != 0
+    if not is_gone.any():
+        return set()
+    gone = {view.index.names[number] for number in np.flatnonzero(is_gone).tolist()}
+    return {step.id for step in steps if not gone.isdisjoint(_asked(step))}
+
+
+def _asked(step: Step) -> tuple[str, ...]:
+    """Return the nodes that must be there for a step."""
     if step.kind is Kind.TAKEOVER and step.source is not None and step.source.after == "dead":
-        gone.discard(step.source.node)
-    elif step.kind is Kind.TRANSITION and step.before == "dead" and step.after == "null":
-        gone.clear()
-    if gone:
-        return True
-    filled = step.target if step.kind in (Kind.STREAM, Kind.TAKEOVER) else None
-    if filled is None or filled.node not in numbers:
-        return False
-    partition = situation.current.keys.number(step.partition)
-    goal = situation.target.state(partition, numbers[filled.node]) & PLACEMENT_MASK
-    wanted = (
-        (Placement.SLAVE, Placement.MASTER) if step.kind is Kind.STREAM else (Placement.MASTER,)
+        return step.nodes[1:]
+    if step.kind is Kind.TRANSITION and step.before == "dead" and step.after == "null":
+        return ()
+    return step.nodes
+
+
+def _unwanted(situation: Situation, fills: Sequence[Step]) -> set[str]:
+    """Return the ids of the streams and takeovers whose copy the target does not want."""
+    keys, numbers = situation.target.keys, situation.target.nodes.numbers
+    known = [step for step in fills if step.target is not None and step.target.node in numbers]
+    rows = np.array([keys.number(step.partition) for step in known], dtype=np.int64)
+    nodes = np.array([numbers[step.taken[-1][1]] for step in known], dtype=np.int64)
+    goals = codes_at(situation.target, rows, nodes) & PLACEMENT_MASK
+    least = np.array(
+        [Placement.SLAVE if step.kind is Kind.STREAM else Placement.MASTER for step in known],
+        dtype=np.uint8,
     )
-    return goal not in wanted
+    is_wanted = (goals >= least) & (goals <= Placement.MASTER)
+    return {known[place].id for place in np.flatnonzero(~is_wanted).tolist()}

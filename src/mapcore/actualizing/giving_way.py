@@ -56,8 +56,7 @@ def _partitions_in_need(proposals: NDArray[Any]) -> set[int]:
 def _is_in_the_way(step: Step, situation: Situation, partitions: set[int]) -> bool:
     if not partitions or is_exclusive(step):
         return False
-    names = {change.partition for change in step.on_complete} | {step.partition}
-    return any(situation.current.keys.number(name) in partitions for name in names)
+    return any(situation.current.keys.number(name) in partitions for name in step.partitions)
 
 
 def _fills_from_the_last(

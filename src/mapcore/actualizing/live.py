@@ -177,7 +177,7 @@ class LiveMap:
         if step.num_partitions is not None:
             resized(self.snapshot(), step.num_partitions)
         cells = self._check(step, step.on_start)
-        taken = () if step.kind in _PAUSE_KINDS else self._taken(step, cells)
+        taken = self._taken(step)
         for cell in taken:
             if cell in self._reserved:
                 raise StepRefused(
@@ -190,8 +190,8 @@ class LiveMap:
 
     def _take_over(self, entry: Underway) -> None:
         step = entry.step
-        cells = self._check(step, step.on_complete)
-        self._enter(entry, () if step.kind in _PAUSE_KINDS else self._taken(step, cells))
+        self._check(step, step.on_complete)
+        self._enter(entry, self._taken(step))
 
     def _enter(self, entry: Underway, taken: Iterable[tuple[int, int]]) -> None:
         step = entry.step
@@ -356,9 +356,12 @@ class LiveMap:
                 )
         return cells
 
-    def _taken(self, step: Step, cells: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        # The source of a stream goes on serving, and may be read by several streams.
-        return cells[-1:] if step.kind is Kind.STREAM else cells
+    def _taken(self, step: Step) -> list[tuple[int, int]]:
+        """Return the cells that are reserved for a step; a pause hinders nobody."""
+        if step.kind in _PAUSE_KINDS:
+            return []
+        keys, nodes = self._base.keys, self._base.nodes
+        return [(keys.number(partition), nodes.number(node)) for partition, node in step.taken]
 
     def _swap(
         self, cells: list[tuple[int, int]], changes: Iterable[CellChange], now: float
@@ -404,6 +407,5 @@ class LiveMap:
         step = self.in_flight.pop(step_id).step
         if step_id == self._resizing:
             self._resizing = None
-        if step.kind not in _PAUSE_KINDS:
-            for cell in self._taken(step, self._cells(step, step.on_complete)):
-                self._reserved.pop(cell, None)
+        for cell in self._taken(step):
+            self._reserved.pop(cell, None)

@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels import _proposals
+from mapcore.actualizing.rows import places_of
 from mapcore.actualizing.steps import Kind, Step
 from mapcore.maps import PartitionMap
 from mapcore.states import RUNNING, Placement, Running, state_code
@@ -250,15 +251,11 @@ def in_flight(situation: Situation) -> tuple[NDArray[np.uint8], set[tuple[int, i
     busy = set()
     for step in situation.in_flight:
         flag = RowFlag.EXCLUSIVE_IN_FLIGHT if is_exclusive(step) else RowFlag.ADDITIVE_IN_FLIGHT
-        for partition in {change.partition for change in step.on_complete} | {step.partition}:
-            flags[keys.number(partition)] |= flag
-        changes = step.on_complete
-        if step.kind is Kind.STREAM:
-            # The source goes on serving; only the copy that is filled is taken.
-            changes = changes[-1:]
-        for change in changes:
-            if change.node in numbers:
-                busy.add((keys.number(change.partition), numbers[change.node]))
+        for partition in step.partitions:
+            flags[keys.number(partition)] |= np.uint8(flag)
+        for partition, node in step.taken:
+            if node in numbers:
+                busy.add((keys.number(partition), numbers[node]))
     return flags, busy
 
 
@@ -271,12 +268,6 @@ def _copy_flags(
     flags = np.zeros(held.copy_count, dtype=np.uint8)
     for cells, flag in ((busy, _BUSY), (too_early, _TOO_EARLY)):
         pairs = np.array(list(cells), dtype=np.int64).reshape(-1, 2)
-        if not len(pairs):
-            continue
-        starts = held.offsets[pairs[:, 0]]
-        counts = held.offsets[pairs[:, 0] + 1] - starts
-        for column in range(int(counts.max(initial=0))):
-            reach = np.flatnonzero(counts > column)
-            places = starts[reach] + column
-            flags[places[held.copy_nodes[places] == pairs[reach, 1]]] |= flag
+        places = places_of(held, pairs[:, 0], pairs[:, 1])
+        flags[places[places >= 0]] |= np.uint8(flag)
     return flags

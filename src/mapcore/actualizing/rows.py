@@ -1,14 +1,15 @@
-"""Maps of which some rows are replaced."""
+"""Maps of which some rows are replaced, and some cells are looked up."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mapcore.maps import PartitionMap
 
-__all__ = ["with_rows"]
+__all__ = ["codes_at", "places_of", "with_rows"]
 
 
 def with_rows(base: PartitionMap, rows: Mapping[int, Mapping[int, int]]) -> PartitionMap:
@@ -45,3 +46,28 @@ def with_rows(base: PartitionMap, rows: Mapping[int, Mapping[int, int]]) -> Part
         weights=base.weights,
         extra=base.extra,
     )
+
+
+def codes_at(
+    held: PartitionMap, partitions: NDArray[np.int64], nodes: NDArray[np.int64]
+) -> NDArray[np.uint8]:
+    """Return the state codes of some cells, by numbers; 0 where there is no copy."""
+    places = places_of(held, partitions, nodes)
+    codes = np.zeros(len(places), dtype=np.uint8)
+    codes[places >= 0] = held.copy_codes[places[places >= 0]]
+    return codes
+
+
+def places_of(
+    held: PartitionMap, partitions: NDArray[np.int64], nodes: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return where in the index of a map some cells stand; -1 where there is no copy."""
+    found = np.full(len(partitions), -1, dtype=np.int64)
+    starts = held.offsets[partitions]
+    counts = held.offsets[partitions + 1] - starts
+    for column in range(int(counts.max(initial=0))):
+        reach = np.flatnonzero(counts > column)
+        places = starts[reach] + column
+        is_it = held.copy_nodes[places] == nodes[reach]
+        found[reach[is_it]] = places[is_it]
+    return found
