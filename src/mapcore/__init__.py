@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     from mapcore.maps import Version as Version
     from mapcore.planning.fanout.graph import FanoutGraph as FanoutGraph
     from mapcore.planning.fanout.graph import fanout_graph as fanout_graph
+    from mapcore.planning.fanout.lower_bounds import FewestPeers as FewestPeers
+    from mapcore.planning.fanout.lower_bounds import smallest_max_peers as smallest_max_peers
     from mapcore.planning.fanout.measuring import Fanout as Fanout
     from mapcore.planning.fanout.measuring import fanout as fanout
     from mapcore.planning.partitioning.ranges import merge as merge
@@ -86,6 +88,7 @@ _HOMES = {
     "DocumentError": "errors",
     "Fanout": "planning.fanout.measuring",
     "FanoutGraph": "planning.fanout.graph",
+    "FewestPeers": "planning.fanout.lower_bounds",
     "HashKeys": "keys",
     "Health": "cluster",
     "KeyNotCovered": "errors",
@@ -130,6 +133,7 @@ _HOMES = {
     "failover": "actualizing.failover",
     "fanout": "planning.fanout.measuring",
     "fanout_graph": "planning.fanout.graph",
+    "smallest_max_peers": "planning.fanout.lower_bounds",
     "merge": "planning.partitioning.ranges",
     "next_hop": "states",
     "next_steps": "actualizing.next_steps",

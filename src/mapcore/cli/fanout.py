@@ -19,7 +19,7 @@ from mapcore.cli.inputs import (
 )
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import Table, heading, print_json, print_table
-from mapcore.planning.fanout.measuring import Reading
+from mapcore.planning.fanout.facts import Reading
 from mapcore.planning.fanout.measuring import fanout as measure
 
 __all__ = ["fanout"]

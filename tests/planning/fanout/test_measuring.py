@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from mapcore import PartitionMap, Placement, state_code
 from mapcore.errors import MapError
-from mapcore.planning.fanout.measuring import Reading, fanout
+from mapcore.planning.fanout.facts import Reading
+from mapcore.planning.fanout.measuring import fanout
 
 MASTER, SLAVE, DEAD = map(state_code, (Placement.MASTER, Placement.SLAVE, Placement.DEAD))
 NODES = "abcdef"

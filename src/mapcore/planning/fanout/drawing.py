@@ -10,14 +10,14 @@ import numpy as np
 from mapcore.pictures import new_figure
 
 if TYPE_CHECKING:
-    from mapcore.planning.fanout.measuring import Fanout
+    from mapcore.planning.fanout.facts import FanoutFacts
 
 __all__ = ["draw"]
 
 _MOST_LABELS: Final = 60
 
 
-def draw(measured: Fanout, path: Path) -> None:
+def draw(measured: FanoutFacts, path: Path) -> None:
     """Write the heat map; errors as in `Fanout.plot`."""
     matrix = measured.dense().astype(np.float64)
     matrix[matrix == 0] = np.nan

@@ -4,17 +4,22 @@
     graph.targets[x]            # the nodes that x may replicate to, by number
     graph = fanout_graph(more_nodes, more_zones, max_peers=10, previous=graph)
 
-**Fresh.** Nodes stand on a circle, zone after zone. An edge that goes on by at least as many places
-as the largest zone has nodes, and by no more than all the others have, leaves its zone wherever it
-starts. So `max_peers` such steps, the same for every node and evenly apart, give exact row and
-column sums, peers in several other zones, and no edge within a zone; steps without a common
-divisor make it strongly connected. Where the allowed steps are too few, shorter and longer ones are
-added, and edges within zones are then exchanged away: a -> b within a zone and c -> d outside it
-become a -> d and c -> b, as long as there is such a pair, directly or by way of a third edge.
+**Fresh.** Nodes stand on a circle, and each replicates to those a few steps further on, the same
+steps for every node and evenly apart: that gives exact row and column sums, and steps without a
+common divisor make it strongly connected. Zones take turns along the circle, so that every node has
+peers in all other zones alike; between zones of one size, steps that are no multiple of the number
+of zones leave every zone. Where one zone has nearly half of the nodes or more, each zone is one arc
+instead: steps of at least as many places as the largest has nodes, and of at most as many as all
+the others have, leave every zone.
+
+Edges that still stay within a zone are exchanged away: a -> b within a zone and c -> d outside it
+become a -> d and c -> b, directly or along a path of several such exchanges. Without a path there
+are as few edges within zones as any graph of these degrees has.
 
 **From a previous graph.** A node that goes leaves a loose end at each of its peers: those before it
 are joined to those after it. A node that comes is put into the middle of `max_peers` edges. So one
-node changes three entries for each peer, however many nodes there are.
+node changes three entries for each peer, however many nodes there are; one that takes the place of
+another in the same zone takes its peers, too.
 
 The matrices RI and R are those of vbmap, Couchbase's generator of maps
 (https://github.com/couchbase/vbmap); how they are found here is not.
@@ -30,12 +35,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mapcore._kernels import _fanout
 from mapcore.errors import PlanError
-from mapcore.planning.fanout.edges import Edges
 
 __all__ = ["FanoutGraph", "fanout_graph"]
 
 _MOST_DENSE: Final = 2_000
+_MOST_IN_TURN: Final = 0.4
+"""Up to which share of the nodes in one zone exchanges are quickly found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +54,8 @@ class FanoutGraph:
         zones: int32, the zone of each node.
         targets: int32, nodes by peers: those that each may replicate to, in order.
         max_peers: what was asked for.
-        bound: no graph with these degrees has fewer edges within zones.
+        bound: how many edges within zones a graph with these degrees must have; there is one that
+            has no more.
         changed: how many entries of RI differ from the previous graph's, over the nodes of both.
     """
 
@@ -71,7 +79,7 @@ class FanoutGraph:
     @property
     def is_strongly_connected(self) -> bool:
         """Whether every node is reached from every other one along the edges."""
-        return len(_components(self.targets)) <= 1
+        return len(self.names) <= 1 or _fanout.count_parts(self.targets) == 1
 
     def dense(self) -> NDArray[np.uint8]:
         """Return RI as zeros and ones, nodes by nodes.
@@ -125,14 +133,13 @@ def fanout_graph(
         zones: the zone of each; anything that can be told apart.
         max_peers: to how many others a node replicates, and from how many; all of them, where
             there are fewer.
-        previous: the graph so far, from which as little as need be is changed. Another number of
-            peers, or fewer nodes left than that, starts afresh.
+        previous: the graph so far, from which as little as need be is changed.
 
     Raises:
         PlanError: a name is there twice, a zone is missing, or `max_peers` is below 1.
 
-    Linear in nodes and peers where zones leave room; a node that comes or goes takes time in
-    proportion to its peers, and a copy of the graph.
+    Linear in nodes and peers where zones leave room; where they do not, each edge that can leave
+    its zone by a path only takes a search of the graph.
     """
     names = tuple(nodes)
     if len(set(names)) < len(names):
@@ -145,50 +152,94 @@ def fanout_graph(
     if max_peers < 1:
         raise PlanError(f"max_peers: found {max_peers}, expected at least 1")
     numbers = {zone: number for number, zone in enumerate(dict.fromkeys(zones))}
-    zone_of = np.array([numbers[zone] for zone in zones], dtype=np.int32)
+    zone_of = np.fromiter(map(numbers.__getitem__, zones), np.int32, len(names))
     degree = min(max_peers, max(0, len(names) - 1))
-    bound = _bound(np.bincount(zone_of), degree) if len(names) else 0
-    edges = None
-    if previous is not None and previous.degree == degree and degree:
-        edges = _changed(previous, names, zone_of, degree)
-    if edges is None:
-        edges = Edges(_circulant(zone_of, degree), zone_of)
-    edges.leave_zones(bound)
-    _connect(edges)
-    targets = edges.targets()
+    bound = _fewest_within(np.bincount(zone_of), degree) if len(names) else 0
+    targets = None if previous is None else _changed(previous, names, zone_of, degree, bound)
+    if targets is None:
+        targets = _fresh(zone_of, degree, bound)
     graph = FanoutGraph(names, zone_of, targets, max_peers, bound)
     if previous is None:
         return graph
     return FanoutGraph(names, zone_of, targets, max_peers, bound, _entries_changed(previous, graph))
 
 
-def _bound(sizes: NDArray[np.int64], degree: int) -> int:
-    """Return how many edges must stay within zones, at the least.
+def _fewest_within(sizes: NDArray[np.int64], degree: int) -> int:
+    """Return the fewest edges within zones of graphs with this degree, by the sizes of zones.
 
-    Of a zone with n of N nodes, each has N - n others outside, and those take no more than
-    `degree` edges each.
+    What the edges that leave their zone cannot carry: the most that flows from nodes to nodes of
+    other zones, `degree` from and to each. Its least cut takes whole zones, on both sides the same
+    largest ones, or all nodes on one side.
     """
     total = int(sizes.sum())
-    inside = np.maximum(degree - (total - sizes), 0) * sizes
-    return int(np.maximum(inside, degree * (2 * sizes - total)).sum())
+    alone = np.maximum(degree - (total - sizes), 0) * sizes
+    largest = np.sort(sizes)[::-1]
+    nodes = np.cumsum(largest)
+    together = degree * (2 * nodes - total) - nodes**2 + np.cumsum(largest**2)
+    return max(0, int(alone.sum()), int(together.max()))
+
+
+def _fresh(zones: NDArray[np.int32], degree: int, bound: int) -> NDArray[np.int32]:
+    circle = _circulant(zones, degree)
+    targets = np.empty_like(circle)
+    _fanout.arrange(circle, np.arange(len(zones), dtype=np.int32), zones, bound, targets)
+    return targets
 
 
 def _circulant(zones: NDArray[np.int32], degree: int) -> NDArray[np.int32]:
     """Return targets, nodes by peers: the same steps along the circle from every node."""
     count = len(zones)
     sizes = np.bincount(zones) if count else np.zeros(1, np.int64)
-    # The largest zone first; then places of a zone are one after the other.
-    rank = np.empty(len(sizes), np.int64)
-    rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
-    circle = np.argsort(rank[zones], kind="stable") if count else np.zeros(0, np.int64)
+    largest = int(sizes.max())
+    if len(sizes) > 2 and largest <= _MOST_IN_TURN * count:
+        circle = _in_turn(zones, sizes)
+        steps = _steps_between_zones(count, len(sizes), degree)
+    else:
+        # The largest zone first; then places of a zone are one after the other.
+        rank = np.empty(len(sizes), np.int64)
+        rank[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+        circle = np.argsort(rank[zones], kind="stable") if count else np.zeros(0, np.int64)
+        steps = _steps_across(count, largest, degree)
     place = np.empty(count, np.int64)
     place[circle] = np.arange(count)
-    steps = np.array(_steps(count, int(sizes.max(initial=0)), degree), dtype=np.int64)
-    targets: NDArray[np.int32] = circle[(place[:, None] + steps) % max(1, count)].astype(np.int32)
+    along = np.array(steps, dtype=np.int64)
+    targets: NDArray[np.int32] = circle[(place[:, None] + along) % max(1, count)].astype(np.int32)
     return targets
 
 
-def _steps(count: int, largest: int, degree: int) -> list[int]:
+def _in_turn(zones: NDArray[np.int32], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the nodes along a circle on which those of each zone are evenly apart."""
+    by_zone = np.argsort(zones, kind="stable")
+    in_zone = np.arange(len(zones)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    order: NDArray[np.int64] = by_zone[
+        np.argsort((2 * in_zone + 1) / (2 * sizes[zones[by_zone]]), kind="stable")
+    ]
+    return order
+
+
+def _steps_between_zones(count: int, zone_count: int, degree: int) -> list[int]:
+    """Return steps about evenly apart, as many to the next zone as to the one after that, ...
+
+    Not quite evenly, so that few steps are the sum of two others: when a node goes, those before it
+    are joined to those after it, which should not be joined yet.
+    """
+    allowed = [step for step in range(1, count) if step % zone_count]
+    if len(allowed) < degree:
+        return list(range(1, degree + 1))
+    steps: dict[int, None] = {}
+    width = max(1, count // max(1, degree))
+    for i in range(degree):
+        first = (i * count // degree + i * i % width) // zone_count * zone_count
+        step = first + 1 + i % (zone_count - 1)
+        if step < count:
+            steps.setdefault(step)
+    free = (step for step in allowed if step not in steps)
+    while len(steps) < degree:
+        steps.setdefault(next(free))
+    return _coprime(sorted(steps), count, allowed)
+
+
+def _steps_across(count: int, largest: int, degree: int) -> list[int]:
     """Return the steps of a circle: those that leave every zone first, evenly apart."""
     first, last = largest, count - largest
     allowed = last - first + 1
@@ -200,7 +251,7 @@ def _steps(count: int, largest: int, degree: int) -> list[int]:
     return _coprime(sorted(by_distance[:degree]), count, range(1, count))
 
 
-def _coprime(steps: list[int], count: int, allowed: range) -> list[int]:
+def _coprime(steps: list[int], count: int, allowed: Sequence[int]) -> list[int]:
     """Return steps that reach every place: if need be, one of them is another one."""
     if not steps or gcd(count, *steps) == 1:
         return steps
@@ -214,64 +265,63 @@ def _coprime(steps: list[int], count: int, allowed: range) -> list[int]:
 
 
 def _changed(
-    previous: FanoutGraph, names: tuple[str, ...], zones: NDArray[np.int32], degree: int
-) -> Edges | None:
-    """Return the edges of the previous graph with nodes taken out and put in, or None."""
+    previous: FanoutGraph,
+    names: tuple[str, ...],
+    zones: NDArray[np.int32],
+    degree: int,
+    bound: int,
+) -> NDArray[np.int32] | None:
+    """Return the targets of the previous graph with nodes taken out and put in, or None."""
+    targets = np.empty((len(names), degree), np.int32)
+    known = _succeeded(_numbers_now(previous, names), previous.zones, zones)
+    return targets if _fanout.arrange(previous.targets, known, zones, bound, targets) else None
+
+
+def _numbers_now(previous: FanoutGraph, names: tuple[str, ...]) -> NDArray[np.int32]:
+    """Return the number in `names` of each node of a graph, -1 for those that are gone."""
+    if names[: len(previous.names)] == previous.names:
+        return np.arange(len(previous.names), dtype=np.int32)
     numbers = {name: number for number, name in enumerate(names)}
-    known = np.array([numbers.get(name, -1) for name in previous.names], dtype=np.int64)
-    stay = int((known >= 0).sum())
-    if stay <= 2 * degree:
-        return None
-    edges = Edges.over(len(names), zones, previous.targets, known)
-    for before, after in edges.loose_ends():
-        if not edges.join(before, after):
-            return None
-    fresh = np.setdiff1d(np.arange(len(names)), known[known >= 0])
-    for node in fresh.tolist():
-        if not edges.insert(node):
-            return None
-    return edges
+    found = (numbers.get(name, -1) for name in previous.names)
+    return np.fromiter(found, np.int32, len(previous.names))
 
 
-def _connect(edges: Edges) -> None:
-    """Exchange edges between parts that do not reach each other, until there is one part."""
-    if edges.degree == 0:
-        return
-    parts = _components(edges.targets())
-    while len(parts) > 1:
-        if not edges.unite(parts[0], parts[1]):
-            return
-        parts = _components(edges.targets())
-
-
-def _components(targets: NDArray[np.int32]) -> list[NDArray[np.int64]]:
-    """Return the parts of a graph with even degrees; in such a graph, connected is strongly so.
-
-    Every node is entered as often as it is left, so every set of nodes is, too: a walk that can
-    leave a part can come back to it.
-    """
-    count = len(targets)
-    label = np.arange(count)
-    while True:
-        least = np.minimum(label, label[targets].min(axis=1, initial=count))
-        np.minimum.at(least, targets.ravel(), np.repeat(least, targets.shape[1]))
-        # Halve the way to the label's own label, so that long chains do not take long.
-        least = least[least]
-        if np.array_equal(least, label):
-            break
-        label = least
-    return [np.flatnonzero(label == root) for root in np.unique(label).tolist()]
+def _succeeded(
+    known: NDArray[np.int32], zones_before: NDArray[np.int32], zones: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """Return `known` with nodes that come put in the places of nodes of the same zone that go."""
+    gone = np.flatnonzero(known < 0)
+    is_new = np.ones(len(zones), np.bool_)
+    is_new[known[known >= 0]] = False
+    if not len(gone) or not is_new.any():
+        return known
+    # A zone is known again by the nodes in it that stay.
+    zone_now = np.full(int(zones_before.max()) + 1, -1, np.int32)
+    zone_now[zones_before[known >= 0]] = zones[known[known >= 0]]
+    known = known.copy()
+    for zone in np.unique(zone_now[zones_before[gone]]).tolist():
+        leaving = gone[zone_now[zones_before[gone]] == zone]
+        coming = np.flatnonzero(is_new & (zones == zone))
+        pairs = min(len(leaving), len(coming))
+        known[leaving[:pairs]] = coming[:pairs]
+    return known
 
 
 def _entries_changed(previous: FanoutGraph, graph: FanoutGraph) -> int:
     """Return how many entries differ, nodes matched by name."""
-    numbers = {name: number for number, name in enumerate(graph.names)}
-    extra = len(graph.names)
-    for name in previous.names:
-        if name not in numbers:
-            numbers[name] = extra
-            extra += 1
-    known = np.array([numbers[name] for name in previous.names], dtype=np.int64)
-    before = (known[:, None] * extra + known[previous.targets]).ravel()
-    after = (np.arange(len(graph.names))[:, None] * extra + graph.targets).ravel()
-    return len(np.setxor1d(before, after))
+    known = _numbers_now(previous, graph.names)
+    gone = np.flatnonzero(known < 0)
+    known[gone] = np.arange(len(graph.names), len(graph.names) + len(gone))
+    rows = np.sort(known[previous.targets], axis=1)
+    if rows.shape[1] == graph.targets.shape[1]:
+        at_both = known < len(graph.names)
+        same = np.zeros(len(rows), np.bool_)
+        same[at_both] = (rows[at_both] == graph.targets[known[at_both]]).all(axis=1)
+    else:
+        same = np.zeros(len(rows), np.bool_)
+    differs = np.ones(len(graph.names), np.bool_)
+    differs[known[same]] = False
+    count = len(graph.names) + len(gone)
+    before = known[~same, None].astype(np.int64) * count + rows[~same]
+    after = np.flatnonzero(differs)[:, None] * count + graph.targets[differs]
+    return len(np.setxor1d(before, after, assume_unique=True))

@@ -1,0 +1,121 @@
+"""The fewest peers by counting: never above what any map of these loads has, and often reached."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import mapcore
+from mapcore import PartitionMap, Placement, state_code
+from mapcore.cluster import ClusterMap, Constraints
+from mapcore.errors import PlanError
+from mapcore.planning.fanout.facts import Reading
+from mapcore.planning.fanout.lower_bounds import Loads, fewest_peers, smallest_max_peers
+
+MASTER, SLAVE = state_code(Placement.MASTER), state_code(Placement.SLAVE)
+NODES = [f"n{number}" for number in range(7)]
+ZONES = [0, 0, 0, 1, 1, 2, 2]
+
+
+def cluster_of(*sizes: int, copies: int = 3, partitions: int = 1_024) -> mapcore.Cluster:
+    nodes = tuple(
+        mapcore.Node(name=f"n{zone}-{number}", location=f"z{zone}")
+        for zone, size in enumerate(sizes)
+        for number in range(size)
+    )
+    settings = mapcore.Settings(
+        num_partitions=partitions,
+        constraints=Constraints(master=1, slave=copies - 1),
+        levels=("zone",),
+    )
+    return mapcore.Cluster(
+        nodes=nodes, settings=settings, maps={"map": ClusterMap(settings=settings)}
+    )
+
+
+def spread_rows(copies: int) -> st.SearchStrategy[list[tuple[int, ...]]]:
+    """Rows with as few copies in a zone as can be, the first of each leading."""
+    cap = -(-copies // 3)
+    while sum(min(cap, ZONES.count(zone)) for zone in range(3)) < copies:
+        cap += 1
+    fitting = [
+        row
+        for row in combinations(range(7), copies)
+        if max(np.bincount([ZONES[node] for node in row])) <= cap
+    ]
+    return st.lists(st.sampled_from(fitting).flatmap(st.permutations), min_size=1, max_size=9).map(
+        lambda rows: [tuple(row) for row in rows]
+    )
+
+
+@given(st.integers(2, 7).flatmap(spread_rows), st.sampled_from(["plan", "failover"]))
+def test_no_map_has_fewer_peers_than_the_bound_for_its_loads(
+    rows: list[tuple[int, ...]], after: Reading
+) -> None:
+    table = np.array(rows)
+    loads, masters = (np.bincount(nodes, minlength=7) for nodes in (table.ravel(), table[:, 0]))
+    levels = np.array([ZONES], np.int32)
+    bound = fewest_peers(
+        Loads(len(rows), table.shape[1], loads, loads, masters, masters, levels), after
+    )
+    held = PartitionMap.from_copies(
+        [
+            [(NODES[node], MASTER if place == 0 else SLAVE) for place, node in enumerate(row)]
+            for row in rows
+        ],
+        NODES,
+    )
+    found = mapcore.fanout(held, after=after)
+    assert bound.count <= int(found.scatter_width.max())
+    assert bound.count >= table.shape[1] - 1 or after == "plan"
+    assert bound.node < 0 or loads[bound.node] > 0
+
+
+@pytest.mark.parametrize(
+    ("sizes", "copies", "expected"),
+    [
+        ((4, 4, 4), 3, 2),  # cells of three
+        ((3, 3, 2, 2), 3, 3),  # no cells of three
+        ((1, 1, 8), 3, 9),  # the two small zones are in every partition, one node each
+        ((5, 5), 2, 1),
+        ((6,), 1, 0),
+    ],
+)
+def test_the_bound_of_known_clusters(sizes: tuple[int, ...], copies: int, expected: int) -> None:
+    found = smallest_max_peers(cluster_of(*sizes, copies=copies))
+    assert found.count == expected
+    assert (found.node >= 0) == (expected > 0)
+
+
+def test_masters_to_slaves_need_no_more_than_all_pairs() -> None:
+    cluster = cluster_of(7, 1, 1, 1)
+    planned = smallest_max_peers(cluster, after="plan")
+    assert 2 <= planned.count <= smallest_max_peers(cluster).count
+
+
+def test_heavy_nodes_need_more_peers() -> None:
+    plain = cluster_of(8, copies=2)
+    heavy = (msgspec.structs.replace(plain.nodes[0], weight=4.0), *plain.nodes[1:])
+    found = smallest_max_peers(plain.with_nodes(heavy))
+    assert found == type(found)(4, 0, "failover")
+
+
+def test_the_limit_in_the_settings_changes_nothing() -> None:
+    plain = cluster_of(3, 3, 2, 2)
+    settings = msgspec.structs.replace(plain.settings, max_peers=1)
+    limited = plain.with_maps({"map": ClusterMap(settings=settings)})
+    assert smallest_max_peers(limited) == smallest_max_peers(plain)
+
+
+def test_what_cannot_be_asked_is_an_error() -> None:
+    cluster = cluster_of(2)
+    with pytest.raises(ValueError, match="expected plan or failover"):
+        smallest_max_peers(cluster, after="lunch")  # type: ignore[arg-type]
+    two = cluster.with_maps({"a": cluster.maps["map"], "b": cluster.maps["map"]})
+    with pytest.raises(PlanError, match="found 2 maps, expected the name of one"):
+        smallest_max_peers(two)
