@@ -307,6 +307,42 @@ def test_a_stopped_copy_starts_to_run_when_it_is_needed_as_a_source() -> None:
     assert live.snapshot() == made("bm")
 
 
+def paused(node: str, placement: Placement) -> tuple[str, int]:
+    return node, state_code(placement, replication_paused=True)
+
+
+def test_a_copy_follows_its_master_again_before_it_takes_over() -> None:
+    current = PartitionMap.from_copies([[("a", LETTERS["m"]), paused("b", Placement.SLAVE)]], NODES)
+    assert driven(LiveMap(current), made("bm as")) == [
+        ["0 b None -> None"],
+        ["0 b slave -> master from a"],
+    ]
+
+
+def test_of_two_copies_the_one_that_follows_becomes_master() -> None:
+    current = PartitionMap.from_copies([[paused("a", Placement.SLAVE), ("b", LETTERS["s"])]], NODES)
+    assert told(next_steps(current, made("am bs")))[0] == "0 b slave -> master"
+
+
+def test_a_copy_that_does_not_follow_is_no_source_where_another_does() -> None:
+    current = PartitionMap.from_copies(
+        [
+            [("a", LETTERS["m"]), paused("b", Placement.SLAVE), (name, LETTERS["d"])]
+            for name in "cd"
+        ],
+        NODES,
+    )
+    target = PartitionMap.from_copies(
+        [
+            [("a", LETTERS["m"]), paused("b", Placement.SLAVE), (name, LETTERS["s"])]
+            for name in "cd"
+        ],
+        NODES,
+    )
+    config = Config(max_streams_out_of_node=1)
+    assert told(next_steps(current, target, config=config)) == ["0 c dead -> slave from a"]
+
+
 def test_dead_copies_are_kept_for_the_grace_time() -> None:
     live = LiveMap(made("am bs cs"))
     (drop,) = next_steps(live, made("am bs"))

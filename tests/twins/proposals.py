@@ -247,6 +247,7 @@ class Row:
             and copy.goal is Placement.MASTER
             and copy.in_sync
             and (copy.running is not Running.STOPPED or running_of(copy.wanted) is Running.STOPPED)
+            and not copy.code & ~copy.wanted & REPLICATION_PAUSED
         ][:1]
         if self.situation.single_master and self.masters > 1:
             for copy in leaders or [copy for copy in masters if copy.reachable][-1:]:
@@ -288,6 +289,7 @@ class Row:
             able,
             key=lambda copy: (
                 copy.node == self.situation.preferred[self.partition],
+                not copy.code & REPLICATION_PAUSED,
                 copy.running is not Running.STOPPED,
                 copy.goal is Placement.MASTER,
                 copy.wanted_live,

@@ -74,9 +74,11 @@ struct Cell {
     return RunningState((wanted & kRunningBits) >> kRunningShift);
   }
   bool may_stream() const { return in_sync() && !pending() && running() != kStopped; }
+  // A copy that does not run, or follow its master, does so first, unless the target wants that.
   bool may_lead() const {
     return place == kSlave && goal == kMaster && in_sync() &&
-           (running() != kStopped || running_goal() == kStopped);
+           (running() != kStopped || running_goal() == kStopped) &&
+           !(code & ~wanted & kReplicationPaused);
   }
   uint8_t as(uint8_t placement) const { return uint8_t((code & ~kPlacementBits) | placement); }
 };
@@ -284,9 +286,9 @@ class Proposer {
     for (const Cell &cell : cells_) {
       if (cell.gone && cell.place == kMaster && !lost) lost = &cell;
       if (!cell.in_sync() || cell.place != kSlave || cell.busy) continue;
-      const int rank = (cell.node == rules_.preferred[row_]) * 8 +
-                       (cell.running() != kStopped) * 4 + (cell.goal == kMaster) * 2 +
-                       cell.wanted_live();
+      const int rank = (cell.node == rules_.preferred[row_]) * 16 +
+                       !(cell.code & kReplicationPaused) * 8 + (cell.running() != kStopped) * 4 +
+                       (cell.goal == kMaster) * 2 + cell.wanted_live();
       if (rank > best_rank) best = &cell, best_rank = rank;
     }
     if (best && lost) emit(kFailover, *best, best->as(kMaster), kMasterless, kFree, lost->node);

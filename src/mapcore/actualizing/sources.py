@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,6 @@ from mapcore.actualizing.view import NodeView
 from mapcore.states import PLACEMENT_MASK, REPLICATION_PAUSED, RUNNING_MASK, Placement
 
 __all__ = ["Fills", "are_moves", "sources_of"]
-
-_PAUSED_RANK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +59,15 @@ def sources_of(situation: Situation, rows: NDArray[Any], view: NodeView, *, near
     streams &= (placements == Placement.SLAVE) | (placements == Placement.MASTER)
     if situation.merged:
         streams &= _is_local_where_merged(situation, rows, owners, nodes)
-    owners, nodes, codes = owners[streams], nodes[streams], codes[streams]
+    streams &= _follow_where_any_does(owners, codes, streams)
+    owners, nodes = owners[streams], nodes[streams]
     partitions = np.repeat(from_rows, counts)[streams]
     gives = _shared_out(owners, nodes, len(rows), node_count)
     least = np.full(len(rows), np.inf)
     np.minimum.at(least, owners, gives[nodes])
     is_fill = rows["action"][owners] == Action.FILL
-    owners, nodes, codes = owners[is_fill], nodes[is_fill], codes[is_fill]
-    ranks = np.where(codes & REPLICATION_PAUSED, np.int32(_PAUSED_RANK), np.int32(0))
-    ranks -= (nodes == rows["node"][owners]).astype(np.int32)
+    owners, nodes = owners[is_fill], nodes[is_fill]
+    ranks = -(nodes == rows["node"][owners]).astype(np.int32)
     if nearest:
         ranks += view.distances(nodes, rows["node"][owners])
     busy = gives + np.bincount(rows["node"][moves], minlength=node_count)
@@ -78,6 +76,17 @@ def sources_of(situation: Situation, rows: NDArray[Any], view: NodeView, *, near
     per_fill = np.bincount(owners, minlength=len(rows))
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(per_fill)])
     return Fills(offsets, nodes, partitions[is_fill], ranks, busy[nodes], owners, least)
+
+
+def _follow_where_any_does(
+    owners: NDArray[np.int64], codes: NDArray[np.uint8], streams: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Whether the replication of each copy goes on, or that of none that could be read instead."""
+    follows = codes & REPLICATION_PAUSED == 0
+    has_following = np.zeros(int(owners.max(initial=-1)) + 1, dtype=bool)
+    has_following[owners[streams & follows]] = True
+    allowed: NDArray[np.bool_] = follows | ~has_following[owners]
+    return allowed
 
 
 def _shared_out(
