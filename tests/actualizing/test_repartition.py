@@ -16,7 +16,7 @@ from mapcore.keys import KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
 from mapcore.planning.partitioning.ranges import merge, split
 from mapcore.routing import Router
-from mapcore.states import Placement, placement_of
+from mapcore.states import Placement, Running, placement_of, state_code
 from tests.actualizing.test_next_steps import LETTERS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -148,6 +148,30 @@ def test_a_merge_first_brings_its_parts_together() -> None:
     assert live.snapshot() == target
 
 
+def test_a_range_that_does_not_run_is_started_to_be_split() -> None:
+    stopped = state_code(Placement.MASTER, Running.STOPPED)
+    keys = RangeKeys([KeyRange.from_name("a-h")])
+    live = LiveMap(PartitionMap.from_copies([[("x", stopped)]], "wxyz", keys=keys))
+    target = split(ranged(a_h="xm"), "a-h", "d")
+    driven(live, target)
+    assert live.snapshot() == target
+
+
+def test_parts_follow_their_masters_before_they_are_merged() -> None:
+    paused = state_code(Placement.SLAVE, replication_paused=True)
+    current = ranged(a_c="xm ys", d_h="xm ys")
+    rows: list[list[tuple[str, int]]] = [
+        list(current.copies(0)),
+        [current.copies(1)[0], ("y", paused)],
+    ]
+    live = LiveMap(PartitionMap.from_copies(rows, current.nodes, keys=current.keys))
+    target = merge(current, ["a-c", "d-h"])
+    live.follow(target)
+    assert "d-h y -> None" in finish(live, next_steps(live, target))
+    driven(live, target)
+    assert live.snapshot() == target
+
+
 def test_a_range_that_is_split_gets_a_master_where_it_has_none() -> None:
     current = ranged(a_h="xs ys")
     target = moved(split(current, "a-h", "d"), a_c="xm ys", d_h="xm ys")
@@ -220,6 +244,31 @@ def test_a_master_of_the_source_that_is_lost_is_failed_over_while_it_is_split() 
     finish(live, next_steps(live, target))
     steps = next_steps(live, target, gone=["x"])
     assert told(steps[0]) == "a-h y -> master from x a-h"
+
+
+def test_nothing_is_filled_from_a_range_that_gets_another_master_now() -> None:
+    live = LiveMap(ranged(a_h="xm ys"))
+    target = moved(split(live.snapshot(), "a-h", "d"), a_c="ym", d_h="ym")
+    live.follow(target)
+    finish(live, next_steps(live, target))
+    steps = next_steps(live, target, gone=["x"])
+    assert [told(step) for step in steps] == ["a-h y -> master from x a-h"]
+    assert {str(entry) for entry in steps.held_back("a-c")} == {
+        "map/a-c: y dead -> slave: another step of the partition comes first"
+    }
+
+
+def test_parts_of_a_range_that_is_not_collected_yet_are_merged_after_it() -> None:
+    current = ranged(a_h="xm ys")
+    first = split(current, "a-h", ["c", "e"])
+    live = LiveMap(current)
+    live.follow(first)
+    turns: list[list[str]] = []
+    while not turns or not turns[-1][0].startswith("switch"):
+        turns.append(finish(live, next_steps(live, first)))
+    second = merge(first, ["c-d", "e-h"])
+    driven(live, second)
+    assert live.snapshot() == second
 
 
 def test_a_split_that_is_taken_back_leaves_nothing() -> None:

@@ -59,6 +59,21 @@ def test_a_switch_is_the_only_change_of_its_ranges() -> None:
     assert [step.kind for step in next_steps(live, target)] == [Kind.TRANSITION]
 
 
+def test_a_switch_that_nobody_wants_any_more_is_cancelled() -> None:
+    live, target = about_to_switch(ranged(a_h="xm ys"))
+    (switch,) = next_steps(live, target)
+    live.start(switch)
+    assert next_steps(live, target).cancel == ()
+    assert next_steps(live, ranged(a_h="xm ys")).cancel == (switch,)
+    assert next_steps(live, moved(target, a_c="xm ys zs")).cancel == (switch,)
+    resize = resized(made("am bs"), 2)
+    hashed = LiveMap(made("am bs"))
+    (doubling,) = next_steps(hashed, resize)
+    hashed.start(doubling)
+    assert next_steps(hashed, resize).cancel == ()
+    assert next_steps(hashed, made("am bs")).cancel == (doubling,)
+
+
 def test_resizing_waits_for_a_node_that_cannot_be_asked() -> None:
     current = made("am bs")
     red = [Node(name="b", health=Health.RED)]

@@ -284,6 +284,20 @@ _EXCLUSIVE: Final = (
 )
 
 
+def _hold_fills_from_changing(
+    proposals: NDArray[Any], starts: NDArray[np.bool_], source_partitions: NDArray[np.int64]
+) -> None:
+    """Hold the fills that would read from another partition in which a role changes now."""
+    fills = np.flatnonzero(starts & (source_partitions >= 0))
+    elsewhere = fills[source_partitions[fills] != proposals["partition"][fills]]
+    if not len(elsewhere):
+        return
+    changing = proposals["partition"][starts & np.isin(proposals["action"], _EXCLUSIVE)]
+    held = elsewhere[np.isin(source_partitions[elsewhere], changing)]
+    starts[held] = False
+    proposals["hold"][held] = Hold.IN_FLIGHT
+
+
 def _of_map(
     item: _Candidates,
     own: slice,
@@ -304,6 +318,7 @@ def _of_map(
     sources[item.chosen[filled]] = item.fills.nodes[picked[filled] - source_base]
     source_partitions[item.chosen[filled]] = item.fills.partitions[picked[filled] - source_base]
     throttles[item.chosen] = blocked
+    _hold_fills_from_changing(item.proposals, starts, source_partitions)
     waiting = item.chosen[(picked == -2) & ~starved[own]]
     item.proposals["hold"][waiting] = Hold.THROTTLE
     item.proposals["hold"][item.chosen[starved[own]]] = Hold.NO_SOURCE

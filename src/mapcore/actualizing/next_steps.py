@@ -200,7 +200,8 @@ def next_steps_of_maps(
         switching = switches(picture, situation, starting, builder, room)
         steps += [*switching.steps, *builder.steps(proposals, chosen)]
         waiting.append(waiting_changes(name, situation, proposals, chosen, switching.waiting))
-        cancel += [*picture.unknown, *dict.fromkeys([*given, *steps_to_cancel(situation, view)])]
+        leading_nowhere = [*given, *steps_to_cancel(situation, view), *switching.cancel]
+        cancel += [*picture.unknown, *dict.fromkeys(leading_nowhere)]
         stuck += picture.stuck(now)
     return NextSteps(steps, cancel, stuck, waiting)
 

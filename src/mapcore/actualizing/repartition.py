@@ -39,11 +39,21 @@ from mapcore.errors import MapError
 from mapcore.keys import KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
 from mapcore.planning.partitioning.resizing import can_resize, expanded
-from mapcore.states import LEADING, PLACEMENT_MASK, Placement, state_code
+from mapcore.states import (
+    LEADING,
+    PLACEMENT_MASK,
+    REPLICATION_PAUSED,
+    RUNNING_MASK,
+    RUNNING_SHIFT,
+    Placement,
+    Running,
+    state_code,
+)
 
 __all__ = ["Group", "Repartition", "unite"]
 
 _FILLED: Final = state_code(Placement.SLAVE)
+_RUNS: Final = Running.RUNNING << RUNNING_SHIFT
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +215,8 @@ class _Union:
             if len(sources) == 1 and sources[0].covers(item):
                 source_of[name] = sources[0].name
             elif all(item.covers(part) for part in sources):
-                source_of.update({part.name: name for part in sources})
+                if name not in self._postponed:
+                    source_of.update({part.name: name for part in sources})
             else:
                 raise MapError(
                     f"range {name!r}: found {', '.join(repr(part.name) for part in sources)} "
@@ -248,7 +259,7 @@ class _Union:
         loads = {name: self._loads(name, rows, goals) for name in ("sizes", "weights")}
         current = self._current.on_keys(keys, rows, **loads)
         target = self._target.on_keys(keys, goals, **loads)
-        kept_target = _with_kept(target, current, kept)
+        kept_target = _with_kept(target, current, kept, runs=True)
         return Repartition(
             current,
             with_rows(kept_target, _brought_together(kept_target, merged)),
@@ -296,11 +307,11 @@ def _is_beyond(end: bytes | None, start: bytes) -> bool:
 
 
 def _with_kept(
-    target: PartitionMap, current: PartitionMap, kept: NDArray[np.bool_]
+    target: PartitionMap, current: PartitionMap, kept: NDArray[np.bool_], *, runs: bool = False
 ) -> PartitionMap:
     """Return the target in which some rows are what they are now, as far as that is live.
 
-    One of their copies shall lead, should none do so now.
+    One of their copies shall lead, should none do so now, and all shall run where `runs` says so.
     """
     from_current = np.repeat(kept, np.diff(current.offsets))
     from_current &= (current.copy_codes & PLACEMENT_MASK) > Placement.DEAD
@@ -311,7 +322,10 @@ def _with_kept(
     ]
     order = np.argsort(np.concatenate(rows), kind="stable")
     nodes = np.concatenate([current.copy_nodes[from_current], target.copy_nodes[from_target]])
-    codes = np.concatenate([_led(current, from_current), target.copy_codes[from_target]])
+    kept_codes = _led(current, from_current)
+    if runs:
+        kept_codes = kept_codes & np.uint8(~RUNNING_MASK & 0xFF) | np.uint8(_RUNS)
+    codes = np.concatenate([kept_codes, target.copy_codes[from_target]])
     counts = np.bincount(np.concatenate(rows), minlength=len(kept))
     return PartitionMap.from_index(
         np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]),
@@ -343,7 +357,7 @@ def _led(current: PartitionMap, chosen: NDArray[np.bool_]) -> NDArray[np.uint8]:
 def _brought_together(
     target: PartitionMap, merged: Mapping[int, tuple[int, ...]]
 ) -> dict[int, dict[int, int]]:
-    """Return the rows of parts that get copies where the whole shall stand and they do not."""
+    """Return the rows of parts: they get copies where the whole shall stand, and all follow."""
     changed = {}
     for whole, parts in merged.items():
         nodes = [
@@ -353,9 +367,9 @@ def _brought_together(
         ]
         for part in parts:
             row = _row(target, part)
-            missing = {node: _FILLED for node in nodes if node not in row}
-            if missing:
-                changed[part] = row | missing
+            changed[part] = {node: code & ~REPLICATION_PAUSED for node, code in row.items()} | {
+                node: _FILLED for node in nodes if node not in row
+            }
     return changed
 
 

@@ -17,7 +17,7 @@ from mapcore.actualizing.building import Builder
 from mapcore.actualizing.pictures import Picture
 from mapcore.actualizing.proposals import Hold, NodeFlag, RowFlag, Situation, in_flight
 from mapcore.actualizing.repartition import Group
-from mapcore.actualizing.steps import End, Step
+from mapcore.actualizing.steps import End, Kind, Step
 from mapcore.actualizing.throttles import Limits
 from mapcore.actualizing.waiting import HeldBack
 from mapcore.cluster import config_field
@@ -43,10 +43,11 @@ class Room:
 
 
 class Switches(NamedTuple):
-    """The switches of one map that may start now, and those that wait."""
+    """The switches of one map that may start now, those that wait, and those to be cancelled."""
 
     steps: list[Step]
     waiting: list[HeldBack]
+    cancel: list[Step]
 
 
 class _Obstacle(NamedTuple):
@@ -70,7 +71,7 @@ def switches(
         builder: makes the steps.
         room: what is left of the steps that there may be at once.
     """
-    found = Switches([], [])
+    found = Switches([], [], _to_cancel(picture, situation))
     if picture.resize is not None and not picture.is_resizing:
         count = situation.current.partition_count
         change = f"{count:,} partitions -> {picture.resize:,}"
@@ -95,6 +96,33 @@ def switches(
         change = " -> ".join(names)
         found.waiting.append(_held_back(builder, situation, group.old[0], change, obstacle))
     return found
+
+
+def _to_cancel(picture: Picture, situation: Situation) -> list[Step]:
+    """Return the switches under way that would not start any more."""
+    underway = [step for step in situation.in_flight if step.kind is Kind.SWITCH]
+    if not underway:
+        return []
+    keys = situation.current.keys
+    groups = {
+        tuple(tuple(keys.name(row) for row in rows) for rows in (group.old, group.new)): group
+        for group in picture.groups
+    }
+    at_rest = np.zeros_like(situation.row_flags)
+    cancel = []
+    for step in underway:
+        if step.num_partitions is not None:
+            if step.num_partitions != picture.resize:
+                cancel.append(step)
+            continue
+        group = groups.get((step.retire or (), step.serve or ()))
+        if (
+            group is None
+            or _obstacle(situation, group, at_rest) is not None
+            or tuple(_changes(situation, group)) != step.changes
+        ):
+            cancel.append(step)
+    return cancel
 
 
 def _held_back(
