@@ -64,6 +64,7 @@ class Executor:
     unreachable: set[str] = field(default_factory=set)
     in_flight: dict[str, dict[str, Any]] = field(default_factory=dict)
     limits: Callable[[list[dict[str, Any]]], None] = lambda steps: None
+    warms_up: bool = False
 
     def copy(self, partition: str, node: str) -> Copy:
         return self.rows[partition].get(node, Copy("null"))
@@ -180,12 +181,16 @@ class Executor:
                 if node in self.gone:
                     allowed = allowed or may_hop(TABLES["literal"], PLACES, before, after)
                 assert allowed, step
+                if (before, after) == ("dead", "null") and self.warms_up and node not in self.gone:
+                    assert self.copy(partition, node).running == "stopped", step
             else:
                 (_, _, s0, s1), (_, gone_or_not, s2, s3) = ends
                 assert (kind, s0, s1, s2, s3) in PAIRS, step
                 if (s0, s1) == ("master", "dead"):
                     assert ends[0][1] in self.gone, step
                 assert gone_or_not not in self.gone
+                if kind == "stream" and starting:
+                    self._expect_to_stream(step)
         elif kind == "running":
             _, node, before, after = ends[0]
             assert self.copy(partition, node).running == before, step
@@ -193,6 +198,18 @@ class Executor:
         else:
             paused = step["what"] in self.copy(partition, step["node"]).pauses
             assert paused == (kind == "resume"), step
+
+    def _expect_to_stream(self, step: dict[str, Any]) -> None:
+        """A source runs, and is up to date if any is; a target runs."""
+        assert self.copy(step["partition"], step["target"]["node"]).running == "running", step
+        partition = step["source"].get("partition", step["partition"])
+        source = self.copy(partition, step["source"]["node"])
+        assert source.running != "stopped", step
+        if "replication" in source.pauses and "sources" not in step:
+            for node, copy in self.rows[partition].items():
+                if copy.place in ("slave", "master") and copy.running != "stopped":
+                    is_lost = node in self.gone or node in self.unreachable
+                    assert is_lost or "replication" in copy.pauses, (step, node)
 
     def _set(self, step: dict[str, Any], places: dict[str, str]) -> None:
         for side, place in places.items():

@@ -50,6 +50,7 @@ class World:
             self.gone,
             self.unreachable,
             limits=self.limits(),
+            warms_up=self.config["warmsUp"],
         )
         self.target = self.random_target()
         self.old_targets = [self.target]
@@ -316,12 +317,15 @@ class World:
             self.aim(self.random_target())
         self.given_up = list(self.partitions)
         most = 20 * sum(map(len, [*self.executor.rows.values(), *self.target.values()])) + 20
+        idle = 0
         for _ in range(most):
             started = self.turn()
             if self.executor.in_flight:
                 self.complete(self.random.choice(list(self.executor.in_flight)))
             elif not started:
-                if self.now > 10**6:
+                # What still waits can only wait for time to pass.
+                idle += 1
+                if idle > 5:
                     break
                 self.now += 10**6
         assert self.is_done(), (self.executor.rows, self.target)

@@ -19,11 +19,19 @@ from mapcore.keys import HashKeys, KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
 from mapcore.planning.partitioning.ranges import merge, split
 from mapcore.planning.partitioning.resizing import resized
-from mapcore.states import Placement, placement_of, state_code
+from mapcore.states import (
+    PERSISTENCE_PAUSED,
+    REPLICATION_PAUSED,
+    Placement,
+    Running,
+    placement_of,
+    state_code,
+)
 from tests.actualizing.executor import Copy, Executor, Row
 from tests.actualizing.judged import World as Surroundings
 
 KEYS = ["", "a", "bear", "c", "czar", "d", "eel", "hzz", "i", "zebra"]
+PAUSES = {"persistence": PERSISTENCE_PAUSED, "replication": REPLICATION_PAUSED}
 MASTER, SLAVE = state_code(Placement.MASTER), state_code(Placement.SLAVE)
 
 
@@ -42,12 +50,37 @@ class World(Surroundings):
             if self.has_ranges
             else HashKeys(self.random.choice([1, 2, 4]))
         )
-        self.goal = self.moved(PartitionMap.from_copies([[]] * len(keys), self.names, keys=keys))
-        self.reached = self.goal
-        self.live = LiveMap(self.goal)
-        self.executor = Executor(
-            rows_of(self.goal), self.asked, True, self.gone, self.unreachable, limits=self.limits()
+        self.goal = self.reached = self.moved(
+            PartitionMap.from_copies([[]] * len(keys), self.names, keys=keys)
         )
+        self.live = LiveMap(self.in_odd_states(self.goal) if self.odd_states else self.goal)
+        self.executor = Executor(
+            rows_of(self.live.snapshot()),
+            self.asked,
+            True,
+            self.gone,
+            self.unreachable,
+            limits=self.limits(),
+            warms_up=bool(self.config["warmsUp"]),
+        )
+
+    def in_odd_states(self, held: PartitionMap) -> PartitionMap:
+        """Return the map with copies that do not run, or are paused."""
+
+        def odd(code: int) -> int:
+            paused = self.random.random() < 0.3, self.random.random() < 0.3
+            return state_code(
+                placement_of(code),
+                self.random.choice(list(Running)),
+                persistence_paused=paused[0],
+                replication_paused=paused[1],
+            )
+
+        rows = [
+            [(copy.node, odd(copy.code)) for copy in held.copies(number)]
+            for number in range(held.partition_count)
+        ]
+        return PartitionMap.from_copies(rows, held.nodes, keys=held.keys)
 
     def moved(self, held: PartitionMap, chance: float = 1.0) -> PartitionMap:
         """Return the map with copies elsewhere."""
@@ -102,7 +135,8 @@ class World(Surroundings):
 
     def ask(self) -> NextSteps:
         cluster = self.cluster()
-        self.live.follow(self.goal, self.now)
+        for step in self.live.follow(self.goal, self.now):
+            self.executor.in_flight.pop(step.id)
         return next_steps(
             self.live,
             self.goal,
@@ -252,12 +286,15 @@ class World(Surroundings):
         self.drive()
 
     def drive(self) -> None:
+        idle = 0
         for _ in range(1500):
             started = self.turn()
             if self.live.in_flight:
                 self.complete(self.random.choice(list(self.live.in_flight)))
             elif not started:
-                if self.now > 10**6:
+                # What still waits can only wait for time to pass.
+                idle += 1
+                if idle > 5:
                     break
                 self.now += 10**6
         self.live.follow(self.goal)
@@ -273,7 +310,7 @@ def rows_of(held: PartitionMap) -> dict[str, Row]:
             copy.node: Copy(
                 placement_of(copy.code).label,
                 copy.running.label,
-                frozenset(),
+                frozenset(name for name, bit in PAUSES.items() if copy.code & bit),
             )
             for copy in held.copies(number)
         }
