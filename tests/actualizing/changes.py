@@ -32,6 +32,11 @@ CODES = {
     "p": state_code(Placement.PENDING_SLAVE),
     "P": state_code(Placement.PENDING_MASTER),
     "S": state_code(Placement.SLAVE, Running.STOPPED),
+    "C": state_code(Placement.SLAVE, Running.COOLING),
+    "R": state_code(Placement.SLAVE, replication_paused=True),
+    "Q": state_code(Placement.SLAVE, persistence_paused=True),
+    "M": state_code(Placement.MASTER, replication_paused=True),
+    "D": state_code(Placement.DEAD, Running.STOPPED, replication_paused=True),
 }
 
 
@@ -94,7 +99,8 @@ def rows(draw: st.DrawFn, width: int, letters: str, masters: int) -> str:
     """Return a row with up to so many masters."""
     row = draw(st.lists(st.sampled_from(letters), min_size=width, max_size=width))
     for place in draw(st.permutations(range(width)))[: draw(st.integers(0, masters))]:
-        row[place] = draw(st.sampled_from("mmmmP")) if "p" in letters else "m"
+        leaders = "mmmmPM" if "p" in letters else "mmmmM" if "Q" in letters else "m"
+        row[place] = draw(st.sampled_from(leaders))
     return "".join(row)
 
 
@@ -128,6 +134,8 @@ configs = st.builds(
     max_backfills=st.sampled_from([None, None, 2]),
     max_changes_per_partition=st.sampled_from([1, 1, 2]),
     source_choice=st.sampled_from(["spread", "nearest"]),
+    warms_up=st.sampled_from([False, False, True]),
+    dead_grace_seconds=st.sampled_from([0.0, 0.0, 5.0]),
 )
 
 
@@ -152,9 +160,10 @@ def cases(draw: st.DrawFn, *, with_failures: bool = True, most_nodes: int = 6) -
     """Return any change of placements, with dead, pending and stopped copies."""
     width, height = draw(st.integers(2, most_nodes)), draw(st.integers(1, 6))
     is_multi = draw(st.booleans())
-    before_letters = "....sssdpS" if with_failures else "....sssd"
+    before_letters = "......sssssddpSCRQD" if with_failures else "......sssssddSQD"
     before = [draw(rows(width, before_letters, 2 if is_multi else 1)) for _ in range(height)]
-    after = [draw(rows(width, "....sssd", 2 if is_multi else 1)) for _ in range(height)]
+    after_letters = "........ssssssssddSCRQD"
+    after = [draw(rows(width, after_letters, 2 if is_multi else 1)) for _ in range(height)]
     sizes = draw(
         st.one_of(
             st.none(),

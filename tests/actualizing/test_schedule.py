@@ -14,7 +14,7 @@ import mapcore
 from mapcore.actualizing.steps import Kind, Step
 from mapcore.cluster import Assignment, Cluster, ClusterMap, Config, Mode, Node, Settings, Volume
 from mapcore.errors import MapcoreError, ScheduleError
-from mapcore.states import Placement, state_code
+from mapcore.states import Placement
 from tests.actualizing.changes import Case, case, cases
 
 slow = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -389,8 +389,3 @@ def test_a_throttle_of_zero_is_refused_if_copies_must_be_filled() -> None:
     with pytest.raises(ScheduleError, match="maxStreamsIntoNode: found 0, expected at least 1"):
         case(["m."], ["ms"], config=config).schedule()
     assert case(["ms"], ["sm"], config=config).schedule().rounds == 0
-
-
-def test_running_states_alone_are_no_work_for_a_schedule() -> None:
-    assert len(case(["mS"], ["ms"]).schedule().rows) == 0
-    assert state_code(Placement.SLAVE) != 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mapcore.actualizing.change import Cells, Change
-from mapcore.states import Placement
+from mapcore.states import PLACEMENT_MASK, Placement, describe_code, state_code
 
 __all__ = ["Blocked", "blocked_cells", "blocked_changes"]
 
@@ -38,22 +38,32 @@ class Blocked:
         )
 
 
-def blocked_changes(name: str, change: Change) -> list[Blocked]:
-    """Return what of the map called `name` cannot be scheduled, and why."""
+def blocked_changes(name: str, change: Change, stuck: Cells) -> list[Blocked]:
+    """Return what of the map called `name` cannot be scheduled, and why.
+
+    `stuck` are copies whose running state or pauses cannot change, with whole state codes.
+    """
     names = change.view.index.names
     return [
         Blocked(
             name,
             change.current.keys.name(partition),
             names[node],
-            Placement(before).label,
-            Placement(after).label,
-            _why(change, partition, node, after),
+            describe_code(before),
+            describe_code(after),
+            _why(change, partition, node, after & PLACEMENT_MASK),
         )
+        for cells in (_as_codes(blocked_cells(change)), stuck)
         for partition, node, before, after in zip(
-            *(column.tolist() for column in blocked_cells(change)), strict=True
+            *(column.tolist() for column in cells), strict=True
         )
     ]
+
+
+def _as_codes(cells: Cells) -> Cells:
+    """Return cells with the state codes of copies that run in place of placements."""
+    codes = np.array([state_code(placement) for placement in Placement], np.uint8)
+    return cells._replace(before=codes[cells.before], after=codes[cells.after])
 
 
 def blocked_cells(change: Change) -> Cells:

@@ -4,8 +4,7 @@
 masterships to hand over, copies to give up and to collect, and what cannot be done and why. When
 each of it happens is for `mapcore.actualizing.schedule` to say.
 
-Placements alone are scheduled: running states and pauses are steps of the moment, which
-`mapcore.actualizing.next_steps` gives.
+Running states and pauses follow from it (`mapcore.actualizing.conditions`).
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from mapcore.states import (
     Placement,
 )
 
-__all__ = ["Cells", "Change", "Handovers", "Sources"]
+__all__ = ["Cells", "Change", "Handovers", "Sources", "any_of", "devolved"]
 
 _DEVOLVED: Final[NDArray[np.uint8]] = np.array(
     [kind.devolved for kind in Placement], dtype=np.uint8
@@ -147,9 +146,14 @@ class Change:
                 f"{counts.max()} masters, expected at most one in masterSlave"
             )
 
+    @cached_property
+    def difference(self) -> MapDiff:
+        """All cells that differ, in whatever."""
+        return MapDiff(self.current, self.target)
+
     def _changed_cells(self) -> Cells:
-        found = MapDiff(self.current, self.target)
-        before = _devolved(found.before)
+        found = self.difference
+        before = devolved(found.before)
         after = (found.after & PLACEMENT_MASK).astype(np.uint8)
         cells = Cells(found.partitions, found.node_numbers, before, after)
         return cells.where(before != after)
@@ -161,7 +165,7 @@ class Change:
             self.owners[chosen],
             self.current.copy_nodes[chosen],
             placements[chosen],
-            _devolved(placements[chosen]),
+            devolved(placements[chosen]),
         )
 
     @cached_property
@@ -176,7 +180,7 @@ class Change:
     @cached_property
     def placements(self) -> NDArray[np.uint8]:
         """The placement of each copy of the current map, pending ones devolved."""
-        return _devolved(self.current.copy_codes)
+        return devolved(self.current.copy_codes)
 
     @property
     def partition_count(self) -> int:
@@ -196,20 +200,28 @@ class Change:
         return np.bincount(self._target_owners[chosen], minlength=self.partition_count)
 
     @cached_property
-    def _may_stream(self) -> NDArray[np.bool_]:
+    def _is_within_reach(self) -> NDArray[np.bool_]:
+        """Whether each copy of the current map is in sync on a node that can be asked."""
         nodes = self.current.copy_nodes
         found: NDArray[np.bool_] = (
             (self.placements >= Placement.SLAVE)
             & ~self.is_gone[nodes]
             & ~self.is_unreachable[nodes]
-            & (self.current.copy_codes & RUNNING_MASK != 0)
         )
+        return found
+
+    @cached_property
+    def may_stream(self) -> NDArray[np.bool_]:
+        """Whether others may be filled from each copy: all that run, else those that can start."""
+        runs = self._is_within_reach & (self.current.copy_codes & RUNNING_MASK != 0)
+        has_running = any_of(self.owners[runs], self.partition_count)
+        found: NDArray[np.bool_] = runs | self._is_within_reach & ~has_running[self.owners]
         return found
 
     @cached_property
     def has_source(self) -> NDArray[np.bool_]:
         """Whether each partition has a copy to fill others from."""
-        return _any_of(self.owners[self._may_stream], self.partition_count)
+        return any_of(self.owners[self.may_stream], self.partition_count)
 
     @cached_property
     def is_new(self) -> NDArray[np.bool_]:
@@ -242,7 +254,7 @@ class Change:
         unfilled = cells.partitions[self._is_fill_blocked(cells)]
         placements = self.target.copy_codes & PLACEMENT_MASK
         gone = (placements >= Placement.SLAVE) & self.is_gone[self.target.copy_nodes]
-        return _any_of(np.concatenate([unfilled, self._target_owners[gone]]), self.partition_count)
+        return any_of(np.concatenate([unfilled, self._target_owners[gone]]), self.partition_count)
 
     def sources(self, partitions: NDArray[np.int64]) -> Sources:
         """Return the copies from which partitions can be filled now."""
@@ -250,7 +262,7 @@ class Change:
         owner = np.repeat(np.arange(len(partitions)), counts)
         places = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         places += np.repeat(self.current.offsets[partitions], counts)
-        chosen = self._may_stream[places]
+        chosen = self.may_stream[places]
         owner, places = owner[chosen], places[chosen]
         sizes = np.bincount(owner, minlength=len(partitions))
         return Sources(
@@ -351,7 +363,7 @@ class Change:
         cells = self.cells
         rises = cells.where(cells.after == Placement.MASTER)
         if self.is_single_master:
-            handed = _any_of(
+            handed = any_of(
                 np.concatenate([self.rescues.partitions, self.takeovers.partitions]),
                 self.partition_count,
             )
@@ -411,14 +423,14 @@ class Change:
         waits = self.lacks_a_copy[cells.partitions] & ~self.is_gone[cells.nodes]
         if self.is_single_master:
             leads = self.leaders_after_rescue[cells.partitions] == cells.nodes
-            handed = _any_of(self.takeovers.partitions, self.partition_count)
+            handed = any_of(self.takeovers.partitions, self.partition_count)
             shall_be_led = self.goals[cells.partitions] != _NO_NODE
             waits |= leads & ~handed[cells.partitions] & shall_be_led
         else:
             rises = self.cells.where(self.cells.after == Placement.MASTER)
             stuck = rises.partitions[~self._may_rise(rises)]
             is_master = cells.before == Placement.MASTER
-            waits |= is_master & _any_of(stuck, self.partition_count)[cells.partitions]
+            waits |= is_master & any_of(stuck, self.partition_count)[cells.partitions]
         kept: NDArray[np.bool_] = waits
         return kept
 
@@ -429,7 +441,8 @@ class Change:
         return np.where(nodes >= 0, partitions * len(self.view) + nodes, -1)
 
 
-def _devolved(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def devolved(codes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return placements, pending ones as what they devolve to."""
     found: NDArray[np.uint8] = _DEVOLVED[codes & PLACEMENT_MASK]
     return found
 
@@ -438,7 +451,8 @@ def _owners(held: PartitionMap) -> NDArray[np.int64]:
     return np.repeat(np.arange(held.partition_count), np.diff(held.offsets))
 
 
-def _any_of(partitions: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+def any_of(partitions: NDArray[np.int64], count: int) -> NDArray[np.bool_]:
+    """Return a mask of partitions."""
     mask = np.zeros(count, dtype=np.bool_)
     mask[partitions] = True
     return mask

@@ -16,12 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.actualizing.change import Change
+from mapcore.actualizing.conditions import Conditions
 from mapcore.actualizing.moves import Moves, StreamLimits
 from mapcore.actualizing.sequence import StreamTimes, Timed, in_order, sequences_of
 from mapcore.actualizing.streams import Underway, streams_of
 from mapcore.actualizing.view import NodeView
 from mapcore.actualizing.works import Work
-from mapcore.cluster import Assignment, Settings
+from mapcore.cluster import Assignment, Config, Settings
+from mapcore.states import Placement
 
 __all__ = ["Part", "join", "parts_of", "rows_of"]
 
@@ -34,6 +36,8 @@ class Part:
         name: of the map.
         change: what has to happen, taken apart.
         settings: of the map.
+        conditions: the running states and pauses that change.
+        waits: float64, how many seconds each copy of `change.collections` is kept once it is dead.
         moves: the copies that streams fill, partitions numbered within the map.
         first_partition: the number of its first partition among those of all maps.
         places: int64, the number of each of its moves among those of all maps.
@@ -42,6 +46,8 @@ class Part:
     name: str
     change: Change
     settings: Settings
+    conditions: Conditions
+    waits: NDArray[np.float64]
     moves: Moves
     first_partition: int
     places: NDArray[np.int64]
@@ -54,7 +60,7 @@ class Part:
 
 
 def parts_of(
-    works: Mapping[str, Work], view: NodeView, limits: StreamLimits, *, is_nearest: bool
+    works: Mapping[str, Work], view: NodeView, limits: StreamLimits, config: Config, now: float
 ) -> tuple[Part, ...]:
     """Take the change of each map apart.
 
@@ -72,10 +78,13 @@ def parts_of(
         moves = streams_of(
             change,
             underway,
-            is_nearest=is_nearest,
+            is_nearest=config.source_choice == "nearest",
             in_flight=[entry.step for entry in work.underway()],
         )
-        parts.append(Part(name, change, work.settings, moves, first, np.arange(len(moves))))
+        conditions = Conditions(change, warms_up=config.warms_up)
+        waits = _waits(change, work, config.dead_grace_seconds, now)
+        places = np.arange(len(moves))
+        parts.append(Part(name, change, work.settings, conditions, waits, moves, first, places))
         first += change.partition_count
     if len(parts) == 1:
         return tuple(parts)
@@ -87,6 +96,26 @@ def parts_of(
         replace(part, places=places)
         for part, places in zip(parts, np.split(number, ends), strict=True)
     )
+
+
+def _waits(change: Change, work: Work, grace: float, now: float) -> NDArray[np.float64]:
+    """Return how long each copy that is to be collected is kept; 0 if nobody knows since when.
+
+    `grace` is how long dead copies are kept at least, in seconds.
+    """
+    cells = change.collections
+    waits = np.where(cells.before >= Placement.SLAVE, grace, 0.0)
+    numbers, keys = change.view.index.numbers, change.current.keys
+    left = {
+        keys.number(partition) * len(change.view) + numbers[node]: grace - (now - since)
+        for (partition, node), since in (work.died_at().items() if grace else ())
+        if node in numbers
+    }
+    if left:
+        of_cells = change.cell_keys(cells.partitions, cells.nodes).tolist()
+        known = np.array([left.get(key, 0.0) for key in of_cells])
+        waits = np.maximum(waits, known)
+    return waits
 
 
 def join(parts: Sequence[Part]) -> Moves:
@@ -110,7 +139,10 @@ def rows_of(parts: Sequence[Part], times: StreamTimes, *, is_timed: bool) -> NDA
             part.change,
             part.moves,
             times.take(part.places),
-            whole_partitions=is_timed,
+            part.conditions,
+            part.waits,
+            end=float(times.finishes.max(initial=0.0)),
+            is_timed=is_timed,
             waits_for_slaves=bool(part.settings.rules),
         )
         for part in parts

@@ -132,6 +132,7 @@ def schedule(
     *,
     limits: Limits | None = None,
     gone: Collection[str] = (),
+    now: float = 0.0,
     by: Literal["rounds", "time"] | None = None,
     effort: float = 1.0,
 ) -> Schedule: ...
@@ -144,6 +145,7 @@ def schedule(
     nodes: Iterable[Node] | Cluster | NodeView = (),
     limits: Limits | None = None,
     gone: Collection[str] = (),
+    now: float = 0.0,
     by: Literal["rounds", "time"] | None = None,
     effort: float = 1.0,
 ) -> Schedule: ...
@@ -159,6 +161,7 @@ def schedule(
     name: str = SOLE_MAP,
     gone: Collection[str] = (),
     in_flight: Iterable[Step | Underway] = (),
+    now: float = 0.0,
     by: Literal["rounds", "time"] | None = None,
     effort: float = 1.0,
 ) -> Schedule: ...
@@ -173,6 +176,7 @@ def schedule(
     name: str = SOLE_MAP,
     gone: Collection[str] = (),
     in_flight: Iterable[Step | Underway] = (),
+    now: float = 0.0,
     by: Literal["rounds", "time"] | None = None,
     effort: float = 1.0,
 ) -> Schedule:
@@ -191,6 +195,9 @@ def schedule(
         name: the map's name, which steps carry.
         gone: nodes that are known to be gone, beside those whose mode says so.
         in_flight: streams under way: they take up their share of the first round.
+        now: when the schedule begins, in seconds on the clock of `Work.dead_since`. Dead copies
+            are kept for `config.dead_grace_seconds` before they are collected; those of which
+            nobody knows since when they are dead are collected at once.
         by: `rounds` of streams that run at once, or `time` in seconds. Unless said, time where
             sizes and a rate are known. On a time line, partitions of unknown size count as one
             byte, and without a rate streams move a byte a second.
@@ -218,7 +225,7 @@ def schedule(
     throttles = limits or Limits.from_config(config)
     view = _view(nodes, works.values(), gone)
     stream_limits = limits_of(view, throttles)
-    parts = parts_of(works, view, stream_limits, is_nearest=config.source_choice == "nearest")
+    parts = parts_of(works, view, stream_limits, config, now)
     moves = join(parts)
     if len(moves):
         check_throttles(throttles)

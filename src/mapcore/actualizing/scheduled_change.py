@@ -139,9 +139,16 @@ class ScheduledChange:
     @cached_property
     def blocked(self) -> list[Blocked]:
         """Changes that cannot be made: the schedule ends in the target but for these."""
-        return [each for part in self.parts for each in blocked_changes(part.name, part.change)]
+        return [
+            each
+            for part in self.parts
+            for each in blocked_changes(part.name, part.change, part.conditions.stuck)
+        ]
 
     @cached_property
     def blocked_count(self) -> int:
         """How many changes cannot be made."""
-        return sum(len(blocked_cells(part.change).partitions) for part in self.parts)
+        return sum(
+            len(blocked_cells(part.change).partitions) + len(part.conditions.stuck.partitions)
+            for part in self.parts
+        )

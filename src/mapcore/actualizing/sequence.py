@@ -8,7 +8,7 @@ are in sync and nothing needs it any more, and then collected. Times are rounds 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mapcore._kernels import _schedule
 from mapcore.actualizing.change import Cells, Change
+from mapcore.actualizing.conditions import Conditions, ConditionTimes
 from mapcore.actualizing.moves import Moves
 from mapcore.actualizing.proposals import NodeFlag
 from mapcore.states import Placement
@@ -30,13 +31,15 @@ class Phase(IntEnum):
     SETTLE = 0
     RESCUE = 1
     CREATE = 2
-    FOUND = 3
-    PROMOTE = 4
-    TAKEOVER = 5
-    DEMOTE = 6
-    DROP = 7
-    COLLECT = 8
-    STREAM = 9
+    START = 3
+    FOUND = 4
+    PROMOTE = 5
+    TAKEOVER = 6
+    DEMOTE = 7
+    DROP = 8
+    REST = 9
+    COLLECT = 10
+    STREAM = 11
 
 
 ROW: Final = np.dtype(
@@ -54,11 +57,16 @@ ROW: Final = np.dtype(
         ("move", "i4"),
         ("start", "f8"),
         ("finish", "f8"),
+        ("wait", "f8"),
     ]
 )
-"""A step: `other` is the source of a stream, or the leader that a takeover ends; -1 for none."""
+"""A step: `other` is the source of a stream, or the leader that a takeover ends; -1 for none.
 
-_SINGLE: Final = (Phase.DEMOTE, Phase.DROP, Phase.COLLECT)
+Before and after are placements; those of `START` and `REST` are running states and pauses. `wait`
+is how many seconds a step waits once those before it are done.
+"""
+
+_SINGLE: Final = (Phase.DEMOTE, Phase.DROP)
 
 
 class StreamTimes(NamedTuple):
@@ -80,8 +88,12 @@ class Timed(NamedTuple):
         change: what is to happen.
         moves: the copies that streams fill.
         times: of the moves.
-        whole_partitions: whether roles change when all copies of a partition are in sync, not only
-            the one that rises: so that no stream of the partition runs meanwhile.
+        conditions: the running states and pauses that change.
+        waits: float64, how many seconds each copy of `change.collections` is kept once it is dead.
+        end: when the last stream of all maps ends.
+        is_timed: whether times are seconds. Then roles change when all copies of a partition are in
+            sync, not only the one that rises, so that no stream of it runs meanwhile. In rounds,
+            dead copies that are kept are collected at the end.
         waits_for_slaves: whether a mastership is handed over when all copies are in sync, although
             the heir was before: so that slaves stand right relative to it.
     """
@@ -89,7 +101,10 @@ class Timed(NamedTuple):
     change: Change
     moves: Moves
     times: StreamTimes
-    whole_partitions: bool = False
+    conditions: Conditions
+    waits: NDArray[np.float64]
+    end: float
+    is_timed: bool = False
     waits_for_slaves: bool = False
 
 
@@ -148,14 +163,15 @@ class _Sequence:
     def __init__(self, part: Timed) -> None:
         change, moves, times = part.change, part.moves, part.times
         self.change = change
+        self.conditions = part.conditions
         self.moves = moves
         self.times = times
         self.width = len(change.view)
-        self.whole_partitions = part.whole_partitions
+        self.is_timed, self.end, self.waits = part.is_timed, part.end, part.waits
         self.waits_for_slaves = part.waits_for_slaves
         self.filled = np.zeros(change.partition_count)
         np.maximum.at(self.filled, moves.partitions, times.finishes)
-        rises = self.filled[moves.partitions] if part.whole_partitions else times.finishes
+        rises = self.filled[moves.partitions] if part.is_timed else times.finishes
         self.filled_cells = _CellTimes(
             moves.partitions.astype(np.int64) * self.width + moves.targets, rises
         )
@@ -173,7 +189,7 @@ class _Sequence:
         if self.waits_for_slaves:
             return all_filled
         filled = self.filled_cells.of(planned.partitions * self.width + planned.heirs)
-        if not self.whole_partitions:
+        if not self.is_timed:
             return filled
         is_urgent = self.change.view.flags[planned.leaders] & NodeFlag.RELEASED != 0
         return np.where(is_urgent, filled, all_filled)
@@ -200,6 +216,7 @@ class _Sequence:
             self._takeovers(),
             self._promotions(),
             *self._farewells(),
+            *self._conditions(),
         ]
         return in_order(np.concatenate(parts))
 
@@ -318,10 +335,29 @@ class _Sequence:
             change.collections, Phase.COLLECT, before=Placement.DEAD, after=Placement.NULL
         )
         was_live = change.collections.before >= Placement.SLAVE
-        collected["start"] = collected["finish"] = np.where(
-            was_live, self._when_free(change.collections), 0.0
-        )
+        died = np.where(was_live, self._when_free(change.collections), 0.0)
+        collected["wait"] = self.waits
+        when = np.where(self.waits > 0, np.maximum(died, self.end), died)
+        if self.is_timed:
+            when = died + self.waits
+        collected["start"] = collected["finish"] = when
         return [demoted, dropped, collected]
+
+    def _conditions(self) -> Iterator[NDArray[Any]]:
+        """Running states and pauses."""
+        change, fills = self.change, self.change.fills
+        filling, filled = np.zeros((2, len(fills.partitions)))
+        is_moved = ~change.is_new[fills.partitions]
+        filling[is_moved], filled[is_moved] = self.times.starts, self.times.finishes
+        dropped = self._when_free(change.drops)
+        times = ConditionTimes(filling, filled, self.filled, dropped)
+        for hops in self.conditions.hops(times):
+            rows = _rows(len(hops.partitions), Phase.REST if hops.is_late else Phase.START)
+            rows["partition"], rows["node"] = hops.partitions, hops.nodes
+            rows["before"], rows["after"] = hops.before, hops.after
+            rows["start"] = rows["finish"] = hops.when
+            rows["rank"] = hops.ranks
+            yield rows
 
     def _is_dead_by_rescue(self, cells: Cells) -> NDArray[np.bool_]:
         rescued = self.change.rescues

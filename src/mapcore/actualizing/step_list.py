@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from mapcore.actualizing.parts import Part
 from mapcore.actualizing.sequence import ROW, Phase, dependencies
-from mapcore.actualizing.steps import End, Kind, Step
+from mapcore.actualizing.steps import PAUSES, End, Kind, Step
 from mapcore.actualizing.streams import volumes_of
-from mapcore.states import Placement
+from mapcore.states import RUNNING_MASK, Placement, Running, running_of
 
 __all__ = ["StepList"]
 
@@ -106,6 +106,8 @@ class StepList(Sequence[Step]):
                 f"{stem}{earlier + 1}" for earlier in self._waits_for(partition, number)
             ),
         }
+        if entry["wait"]:
+            common["wait_seconds"] = entry["wait"]
         if not self._is_timed:
             common["round"] = int(entry["start"]) + 1
         return self._makers[place].step(entry, common)
@@ -125,6 +127,10 @@ class _Maker:
         if entry["phase"] == Phase.STREAM:
             return self._stream(entry, common)
         names = self._change.view.index.names
+        if entry["phase"] in (Phase.START, Phase.REST):
+            return _condition(names[entry["node"]], entry["before"], entry["after"], common)
+        if entry["phase"] == Phase.CREATE and self._part.conditions.warms_up:
+            common["running"] = Running.WARMING.label
         before, after = _LABELS[entry["before"]], _LABELS[entry["after"]]
         if entry["other"] >= 0:
             return Step(
@@ -208,6 +214,9 @@ class _Maker:
             return describe(entry["other"]) if entry["other"] >= 0 else "no master"
         if phase == Phase.FOUND or (phase == Phase.CREATE and change.is_new[entry["partition"]]):
             return "first copy"
+        if phase in (Phase.START, Phase.REST):
+            is_run = (entry["before"] ^ entry["after"]) & RUNNING_MASK
+            return "running state" if is_run else "pauses as in the target"
         if phase in (Phase.DROP, Phase.DEMOTE):
             return describe(entry["node"]) or "not in the target"
         if phase == Phase.COLLECT:
@@ -222,3 +231,13 @@ class _Maker:
 
 
 _FIELDS: Final = ROW.names or ()
+
+
+def _condition(node: str, before: int, after: int, common: dict[str, Any]) -> Step:
+    """Return a step that changes the running state or a pause of a copy."""
+    if (before ^ after) & RUNNING_MASK:
+        labels = [running_of(code).label for code in (before, after)]
+        return Step(kind=Kind.RUNNING, node=node, before=labels[0], after=labels[1], **common)
+    what = next(what for what, bit in PAUSES.items() if (before ^ after) & bit)
+    kind = Kind.PAUSE if after & PAUSES[what] else Kind.RESUME
+    return Step(kind=kind, node=node, what=what, **common)

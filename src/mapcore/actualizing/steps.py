@@ -87,6 +87,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         version: of the map that the step was made from. The step is refused if its partition
             has changed since.
         epoch: of the partition. The step is refused once its master has changed.
+        wait_seconds: how long it waits once the steps in `depends_on` are done, or once the
+            schedule begins: a dead copy is kept for a while.
         stuck_after_seconds: how long it may take before it counts as stuck.
         bytes_per_second: the rate that a stream may not exceed.
     """
@@ -115,6 +117,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     reason: str = ""
     version: tuple[int, int] | None = None
     epoch: int | None = None
+    wait_seconds: float | None = None
     stuck_after_seconds: float | None = None
     bytes_per_second: int | None = None
 
@@ -275,6 +278,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
         conditions = {
             "version": self.version,
             "epoch": self.epoch,
+            "waitSeconds": self.wait_seconds,
             "stuckAfterSeconds": self.stuck_after_seconds,
             "bytesPerSecond": self.bytes_per_second,
         }

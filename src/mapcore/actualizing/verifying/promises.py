@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
-from mapcore.actualizing.steps import Kind, Step
+from mapcore.actualizing.steps import CellChange, Kind, Step
 from mapcore.actualizing.verifying.rows import Row, row_of
 from mapcore.actualizing.view import NodeView
 from mapcore.cluster import Assignment, Settings
 from mapcore.errors import MapcoreError
 from mapcore.maps import PartitionMap
 
-__all__ = ["Broken", "Ends", "Promise", "RowChange"]
+__all__ = ["Broken", "Ends", "Promise", "RowChange", "changes_of"]
 
 
 class Broken(MapcoreError):  # noqa: N818 - says what a promise is then
@@ -112,6 +112,14 @@ class RowChange(NamedTuple):
         if step.kind is not Kind.TAKEOVER or step.source is None:
             return False
         return step.source.after != "dead" and step.source.node not in self.ends.gone
+
+
+def changes_of(step: Step) -> tuple[CellChange, ...]:
+    """Return what a step finds before it starts, and leaves when it is done, at each copy."""
+    return tuple(
+        first._replace(after=last.after)
+        for first, last in zip(step.on_start, step.on_complete, strict=True)
+    )
 
 
 class Promise(Protocol):

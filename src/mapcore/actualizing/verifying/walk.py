@@ -14,13 +14,14 @@ import numpy as np
 
 from mapcore.actualizing.occupancy import Occupancy, ThrottleError
 from mapcore.actualizing.proposals import NodeFlag
-from mapcore.actualizing.steps import End, Kind, Step
+from mapcore.actualizing.steps import Kind, Step
 from mapcore.actualizing.throttles import Limits
+from mapcore.actualizing.verifying.conditions import Grace, check_conditions
 from mapcore.actualizing.verifying.copies import EnoughCopies, OneMaster, StaysLed
 from mapcore.actualizing.verifying.peaks import KeepsPeak
 from mapcore.actualizing.verifying.peers import FewPeers
 from mapcore.actualizing.verifying.places import KeepsRules, KeepsSpread
-from mapcore.actualizing.verifying.promises import Broken, Ends, Promise, RowChange
+from mapcore.actualizing.verifying.promises import Broken, Ends, Promise, RowChange, changes_of
 from mapcore.actualizing.verifying.rows import Row, Rows
 from mapcore.actualizing.verifying.timetable import Scheduled, Timetable, What
 from mapcore.actualizing.verifying.verdicts import Failure, Verification
@@ -30,13 +31,19 @@ from mapcore.cluster import SOLE_MAP, Cluster, Config, MaxPeers, Node, Settings
 from mapcore.differences import MapDiff
 from mapcore.errors import MapError, TransitionError
 from mapcore.maps import PartitionMap
-from mapcore.states import LITERAL, PLACEMENT_MASK, SAFE, Placement, describe_code, state_code
+from mapcore.states import (
+    LITERAL,
+    PLACEMENT_MASK,
+    SAFE,
+    Placement,
+    describe_code,
+    placement_of,
+)
 
 __all__ = ["verify"]
 
 _PLACEMENTS: Final = {placement.label: placement for placement in Placement}
 _LIVE: Final = (Placement.SLAVE, Placement.MASTER)
-_WITHOUT_EFFECT: Final = (Kind.RUNNING, Kind.PAUSE, Kind.RESUME)
 
 Steps = Iterable[Step | Scheduled | str] | str
 """A schedule: steps, or lines of JSON as `mapcore steps --json` prints them."""
@@ -51,6 +58,7 @@ def verify(
     *,
     limits: Limits | None = None,
     gone: Collection[str] = (),
+    now: float = 0.0,
 ) -> Verification: ...
 @overload
 def verify(
@@ -62,6 +70,7 @@ def verify(
     nodes: Iterable[Node] | Cluster = (),
     limits: Limits | None = None,
     gone: Collection[str] = (),
+    now: float = 0.0,
 ) -> Verification: ...
 @overload
 def verify(
@@ -75,6 +84,7 @@ def verify(
     limits: Limits | None = None,
     name: str = SOLE_MAP,
     gone: Collection[str] = (),
+    now: float = 0.0,
 ) -> Verification: ...
 def verify(
     current: PartitionMap | Mapping[str, Work] | Whole,
@@ -87,6 +97,7 @@ def verify(
     limits: Limits | None = None,
     name: str = SOLE_MAP,
     gone: Collection[str] = (),
+    now: float = 0.0,
 ) -> Verification:
     """Walk a schedule from one map to another and prove every moment of it safe.
 
@@ -104,6 +115,7 @@ def verify(
         name: the map's name.
         gone: nodes that are known to be gone, beside those whose mode says so. Their copies count
             as lost, and may go by the literal table.
+        now: when the schedule begins, in seconds on the clock of `Work.dead_since`.
 
     Raises:
         DocumentError: lines of JSON that are no steps.
@@ -142,14 +154,28 @@ def verify(
         timetable = Timetable(steps)
     except TransitionError as error:
         return Verification(0, 0, Failure("reading", "", "transitions", str(error)))
-    return _Walk(ends, view, limits or Limits.from_config(config or Config())).run(timetable)
+    config = config or Config()
+    grace = Grace(
+        config.dead_grace_seconds, {each: work.died_at() for each, work in works.items()}, now
+    )
+    limits = limits or Limits.from_config(config)
+    return _Walk(ends, view, limits, config, grace).run(timetable)
 
 
 class _Walk:
     """The maps as the steps change them, and what runs."""
 
-    def __init__(self, maps: Mapping[str, Ends], view: NodeView, limits: Limits) -> None:
+    def __init__(
+        self,
+        maps: Mapping[str, Ends],
+        view: NodeView,
+        limits: Limits,
+        config: Config,
+        grace: Grace,
+    ) -> None:
         self._maps = maps
+        self._config = config
+        self._grace = grace
         self._rows = {name: Rows(ends.current) for name, ends in maps.items()}
         self._gone = next((ends.gone for ends in maps.values()), frozenset())
         both = {name: (ends.current, ends.target) for name, ends in maps.items()}
@@ -194,6 +220,8 @@ class _Walk:
         peers = self._peers.get(step.map)
         if what is not What.ENDS:
             self._check_start(step, row)
+            check_conditions(step, row, self._gone, warms_up=self._config.warms_up)
+            self._grace.check(entry)
             try:
                 self._occupancy.start(step, rate)
             except ThrottleError as error:
@@ -207,6 +235,7 @@ class _Walk:
             if peers is not None:
                 peers.end(step)
             self._change(step, row)
+            self._grace.note(entry)
             self._done.add(step.id)
 
     def _row(self, step: Step) -> Row:
@@ -268,29 +297,34 @@ class _Walk:
             raise Broken("state", f"found a source in {step.source.partition}, expected its own")
 
     def _check_expected(self, step: Step, row: Row) -> None:
-        if step.kind in _WITHOUT_EFFECT:
-            return
-        for end in step.ends:
-            found = Placement(row.get(end.node, 0) & PLACEMENT_MASK)
-            if found != _PLACEMENTS[end.before]:
-                # A stream leaves its source as it is: another step may have changed its role.
-                is_source = step.kind is Kind.STREAM and end is step.source
-                if is_source and found in _LIVE and self._occupancy.has(step.id):
-                    continue
-                raise Broken("state", f"found {end.node} {found.label}, expected {end.before}")
+        for change in changes_of(step):
+            found = row.get(change.node, 0)
+            if change.fits(found):
+                continue
+            # A stream leaves its source as it is: another step may have changed its role.
+            is_source = step.kind is Kind.STREAM and change.before == change.after
+            if is_source and placement_of(found) in _LIVE and self._occupancy.has(step.id):
+                continue
+            expected = describe_code(change.before) if change.mask & PLACEMENT_MASK else step.before
+            raise Broken(
+                "state", f"found {change.node} {describe_code(found)}, expected {expected or step}"
+            )
 
     def _change(self, step: Step, row: Row) -> None:
-        if step.kind in _WITHOUT_EFFECT:
-            return
         before = dict(row)
-        for end in step.ends:
-            if step.kind is not Kind.STREAM or end is not step.source:
-                _set(row, end)
-        change = RowChange(self._maps[step.map], step.partition, step, before, row)
+        for change in changes_of(step):
+            if change.before == change.after:
+                continue
+            code = change.apply(row.get(change.node, 0))
+            if code:
+                row[change.node] = code
+            else:
+                row.pop(change.node, None)
+        made = RowChange(self._maps[step.map], step.partition, step, before, row)
         for promise in self._promises:
-            promise.check(change)
+            promise.check(made)
         if step.map in self._peers:
-            self._peers[step.map].check(change)
+            self._peers[step.map].check(made)
 
     def _difference(self) -> Failure | None:
         """Return what the maps are in the end that they should not be."""
@@ -306,16 +340,6 @@ class _Walk:
         return None
 
 
-def _set(row: Row, end: End) -> None:
-    after = _PLACEMENTS[end.after]
-    if after is Placement.NULL:
-        row.pop(end.node, None)
-    elif end.node in row:
-        row[end.node] = row[end.node] & ~PLACEMENT_MASK | after
-    else:
-        row[end.node] = state_code(after)
-
-
 def _most_peers(settings: Settings) -> MaxPeers:
     most = settings.max_peers
     assert most is not None
@@ -325,7 +349,7 @@ def _most_peers(settings: Settings) -> MaxPeers:
 def _compare(ends: Ends, partition: str, row: Row) -> Failure | None:
     goal = ends.goal(partition)
     for node in sorted({*row, *goal}):
-        found, expected = (cells.get(node, 0) & PLACEMENT_MASK for cells in (row, goal))
+        found, expected = row.get(node, 0), goal.get(node, 0)
         if found != expected:
             message = (
                 f"found partition {partition}, {node} {describe_code(found)}, "
