@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from mapcore.maps import NodeIndex as NodeIndex
     from mapcore.maps import PartitionMap as PartitionMap
     from mapcore.maps import Version as Version
+    from mapcore.planning.fanout.counts import FanoutCounts as FanoutCounts
+    from mapcore.planning.fanout.counts import fanout_counts as fanout_counts
     from mapcore.planning.fanout.graph import FanoutGraph as FanoutGraph
     from mapcore.planning.fanout.graph import fanout_graph as fanout_graph
     from mapcore.planning.fanout.lower_bounds import FewestPeers as FewestPeers
@@ -87,6 +89,7 @@ _HOMES = {
     "ClusterHealth": "health",
     "DocumentError": "errors",
     "Fanout": "planning.fanout.measuring",
+    "FanoutCounts": "planning.fanout.counts",
     "FanoutGraph": "planning.fanout.graph",
     "FewestPeers": "planning.fanout.lower_bounds",
     "HashKeys": "keys",
@@ -132,6 +135,7 @@ _HOMES = {
     "map_health": "health",
     "failover": "actualizing.failover",
     "fanout": "planning.fanout.measuring",
+    "fanout_counts": "planning.fanout.counts",
     "fanout_graph": "planning.fanout.graph",
     "smallest_max_peers": "planning.fanout.lower_bounds",
     "merge": "planning.partitioning.ranges",

@@ -224,10 +224,25 @@ void Edges::leave_zones(std::int64_t fewest) {
         for (int i = 0; i < out_count_[source]; ++i)
             if (is_within(source, out(source)[i])) staying.emplace_back(source, out(source)[i]);
     if (std::int64_t(staying.size()) <= fewest) return;
+    std::stable_sort(staying.begin(), staying.end(), [this](const auto &one, const auto &other) {
+        return zones_[one.first] < zones_[other.first];
+    });
     std::int64_t left = std::int64_t(staying.size());
+    std::vector<std::pair<Node, Node>> elsewhere;
+    Node listed = -1;  // the zone that `elsewhere` is of
     for (const auto &[source, target] : staying) {
         if (left <= fewest) return;
-        if (has(source, target) && exchange(source, target)) --left;
+        if (!has(source, target)) continue;
+        const Node zone = zones_[source];
+        if (listed != zone && exchange(source, target)) {
+            --left;
+            continue;
+        }
+        if (listed != zone) {
+            list_elsewhere(zone, elsewhere);
+            listed = zone;
+        }
+        left -= exchange_with(source, target, elsewhere);
     }
     while (within() > fewest) {
         if (leave_by_path()) continue;
@@ -254,12 +269,45 @@ bool Edges::exchange(Node source, Node target) {
     return false;
 }
 
+// The edges that neither begin nor end in a zone.
+void Edges::list_elsewhere(Node zone, std::vector<std::pair<Node, Node>> &found) const {
+    found.clear();
+    for (Node source = 0; source < nodes_; ++source) {
+        if (zones_[source] == zone) continue;
+        for (int i = 0; i < out_count_[source]; ++i)
+            if (zones_[out(source)[i]] != zone) found.emplace_back(source, out(source)[i]);
+    }
+}
+
+// Exchange one edge within a zone with one of those listed; what is no edge any more leaves the
+// list.
+bool Edges::exchange_with(Node source, Node target, std::vector<std::pair<Node, Node>> &listed) {
+    const std::size_t count = std::min<std::size_t>(listed.size(), QUICK);
+    for (std::size_t i = 0; i < std::min(count, listed.size());) {
+        const auto [middle, end] = listed[i];
+        if (!has(middle, end)) {
+            listed[i] = listed.back();
+            listed.pop_back();
+            continue;
+        }
+        if (has(source, end) || has(middle, target)) {
+            ++i;
+            continue;
+        }
+        remove(source, target);
+        detour(source, target, middle, end);
+        return true;
+    }
+    return false;
+}
+
 // Augment the flow along edges that leave their zone: from a node that has an edge within its zone
 // to begin, by turns of one edge more and one less, to a node where such an edge ends.
 bool Edges::leave_by_path() {
-    std::vector<Node> entered_by(nodes_, -1), left_by(nodes_, -1), waiting, unseen;
+    std::vector<Node> entered_by(nodes_, -1), left_by(nodes_, -1), waiting;
+    std::vector<std::vector<Node>> unseen(1 + *std::max_element(zones_, zones_ + nodes_));
     for (Node node = 0; node < nodes_; ++node) {
-        unseen.push_back(node);
+        unseen[zones_[node]].push_back(node);
         for (int i = 0; i < out_count_[node]; ++i)
             if (is_within(node, out(node)[i])) {
                 left_by[node] = node;
@@ -267,27 +315,38 @@ bool Edges::leave_by_path() {
                 break;
             }
     }
+    std::vector<Node> open;  // zones with nodes that are not seen yet
+    for (std::size_t zone = 0; zone < unseen.size(); ++zone) open.push_back(Node(zone));
     for (std::size_t head = 0; head < waiting.size(); ++head) {
         const Node source = waiting[head];
-        std::size_t kept = 0;
-        for (std::size_t i = 0; i < unseen.size(); ++i) {
-            const Node target = unseen[i];
-            if (is_within(source, target) || has(source, target)) {
-                unseen[kept++] = target;
+        for (std::size_t place = 0; place < open.size();) {
+            std::vector<Node> &nodes = unseen[open[place]];
+            if (nodes.empty()) {
+                open[place] = open.back();
+                open.pop_back();
                 continue;
             }
-            entered_by[target] = source;
-            bool ends_here = false;
-            for (int j = 0; j < in_count_[target]; ++j) {
-                const Node other = in(target)[j];
-                ends_here |= is_within(other, target);
-                if (left_by[other] >= 0 || is_within(other, target)) continue;
-                left_by[other] = target;
-                waiting.push_back(other);
+            if (open[place++] == zones_[source]) continue;
+            std::size_t kept = 0;
+            for (std::size_t i = 0; i < nodes.size(); ++i) {
+                const Node target = nodes[i];
+                if (has(source, target)) {
+                    nodes[kept++] = target;
+                    continue;
+                }
+                entered_by[target] = source;
+                bool ends_here = false;
+                for (int j = 0; j < in_count_[target]; ++j) {
+                    const Node other = in(target)[j];
+                    ends_here |= is_within(other, target);
+                    if (left_by[other] >= 0 || is_within(other, target)) continue;
+                    left_by[other] = target;
+                    waiting.push_back(other);
+                }
+                if (ends_here && settle(source, target, entered_by, left_by)) return true;
             }
-            if (ends_here && settle(source, target, entered_by, left_by)) return true;
+            nodes.resize(kept);
         }
-        unseen.resize(kept);
     }
     return false;
 }

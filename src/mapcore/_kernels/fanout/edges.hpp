@@ -54,6 +54,8 @@ private:
     void choose(Node node, bool may_stay, std::vector<Node> &source_of, std::vector<Node> &chosen);
     bool choose_by_way(Node node, std::vector<Node> &source_of, std::vector<Node> &chosen);
     bool exchange(Node source, Node target);
+    void list_elsewhere(Node zone, std::vector<std::pair<Node, Node>> &found) const;
+    bool exchange_with(Node source, Node target, std::vector<std::pair<Node, Node>> &listed);
     bool leave_by_path();
     bool settle(Node last, Node sink, const std::vector<Node> &entered_by,
                 const std::vector<Node> &left_by);

@@ -43,6 +43,8 @@ __all__ = ["FanoutGraph", "fanout_graph"]
 _MOST_DENSE: Final = 2_000
 _MOST_IN_TURN: Final = 0.4
 """Up to which share of the nodes in one zone exchanges are quickly found."""
+_STEPS_TRIED: Final = 64
+"""How many steps near another one are tried in its place."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +193,8 @@ def _circulant(zones: NDArray[np.int32], degree: int) -> NDArray[np.int32]:
     count = len(zones)
     sizes = np.bincount(zones) if count else np.zeros(1, np.int64)
     largest = int(sizes.max())
-    if len(sizes) > 2 and largest <= _MOST_IN_TURN * count:
+    is_even = largest == int(sizes.min())
+    if len(sizes) > 1 and (is_even or largest <= _MOST_IN_TURN * count):
         circle = _in_turn(zones, sizes)
         steps = _steps_between_zones(count, len(sizes), degree)
     else:
@@ -230,7 +233,7 @@ def _steps_between_zones(count: int, zone_count: int, degree: int) -> list[int]:
     width = max(1, count // max(1, degree))
     for i in range(degree):
         first = (i * count // degree + i * i % width) // zone_count * zone_count
-        step = first + 1 + i % (zone_count - 1)
+        step = first + 1 + i % (zone_count - 1)  # never a multiple of the number of zones
         if step < count:
             steps.setdefault(step)
     free = (step for step in allowed if step not in steps)
@@ -252,16 +255,28 @@ def _steps_across(count: int, largest: int, degree: int) -> list[int]:
 
 
 def _coprime(steps: list[int], count: int, allowed: Sequence[int]) -> list[int]:
-    """Return steps that reach every place: if need be, one of them is another one."""
-    if not steps or gcd(count, *steps) == 1:
+    """Return steps that reach every place, by turns of forward and back, too, if one step does it.
+
+    Forward and back: what a node sends and others receive can then be evened out among all.
+    """
+    wanted = (1, count if len(steps) == 1 else 1)
+    if not steps or _common(steps, count) == wanted:
         return steps
     taken = set(steps)
+    best = (_common(steps, count), steps)
     for position, step in enumerate(steps):
-        others = gcd(count, *steps[:position], *steps[position + 1 :])
-        for other in sorted(allowed, key=lambda other: (abs(other - step), other)):
-            if other not in taken and gcd(others, other) == 1:
-                return sorted([*steps[:position], other, *steps[position + 1 :]])
-    return steps
+        free = (other for other in allowed if other not in taken)
+        for other in sorted(free, key=lambda other: (abs(other - step), other))[:_STEPS_TRIED]:
+            found = sorted([*steps[:position], other, *steps[position + 1 :]])
+            best = min(best, (_common(found, count), found), key=lambda candidate: candidate[0])
+            if best[0] == wanted:
+                return best[1]
+    return best[1]
+
+
+def _common(steps: list[int], count: int) -> tuple[int, int]:
+    """Return the common divisor of all steps, and that of the differences of any two."""
+    return gcd(count, *steps), gcd(count, *(step - steps[0] for step in steps))
 
 
 def _changed(
