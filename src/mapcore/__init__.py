@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from mapcore.planning.partitioning.ranges import merge as merge
     from mapcore.planning.partitioning.ranges import plan_ranges as plan_ranges
     from mapcore.planning.partitioning.ranges import split as split
+    from mapcore.planning.partitioning.resizing import resized as resized
     from mapcore.planning.planner import plan as plan
     from mapcore.planning.plans import Plan as Plan
     from mapcore.planning.policies.policy import Policy as Policy
@@ -148,6 +149,7 @@ _HOMES = {
     "plan_ranges": "planning.partitioning.ranges",
     "policy": "planning.policies.policy",
     "problems": "documents",
+    "resized": "planning.partitioning.resizing",
     "save": "documents",
     "split": "planning.partitioning.ranges",
     "state_code": "states",

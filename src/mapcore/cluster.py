@@ -385,8 +385,26 @@ class Cluster:
         return changed
 
     def with_target(self, target: PartitionMap, name: str | None = None) -> Cluster:
-        """Return this cluster with another target map."""
-        return self.with_map(replace(self.map(name), target=target), name)
+        """Return this cluster with another target map.
+
+        Where the current map, or the target before, is split or joined to the target's hash
+        partitions, settings that say how many there are say then how many the target has.
+        """
+        entry = self.map(name)
+        count = len(target.keys)
+        before = entry.current or entry.target
+        keys = None if before is None else before.keys
+        entry = replace(entry, target=target)
+        if entry.settings.num_partitions in (None, count) or not (
+            isinstance(keys, HashKeys)
+            and keys.label == target.keys.label
+            and keys.can_become(count)
+        ):
+            return self.with_map(entry, name)
+        settings = msgspec.structs.replace(entry.settings, num_partitions=count)
+        changed = self.with_map(replace(entry, settings=settings), name)
+        is_sole = self.is_short_form and len(self.maps) == 1 and entry.settings == self.settings
+        return replace(changed, settings=settings) if is_sole else changed
 
     def with_current(self, current: PartitionMap, name: str | None = None) -> Cluster:
         """Return this cluster with another current map."""

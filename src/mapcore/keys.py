@@ -92,6 +92,17 @@ class HashKeys:
         """A number that says what these keys are, 32 bits."""
         return self.partition_count
 
+    def can_become(self, partition_count: int) -> bool:
+        """Whether a map can change to this number of partitions.
+
+        Then one number is a multiple of the other, so that partitions are split or joined whole.
+        """
+        many, few = (
+            max(self.partition_count, partition_count),
+            min(self.partition_count, partition_count),
+        )
+        return few > 0 and many % few == 0
+
     def name(self, partition: int) -> str:
         """Return the name of a partition, its number as text."""
         if not 0 <= partition < self.partition_count:

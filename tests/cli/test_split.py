@@ -8,7 +8,7 @@ import pytest
 
 import mapcore
 from tests.cli.conftest import Run, Write
-from tests.cli.documents import COUCHBASE
+from tests.cli.documents import COUCHBASE, changing, partitions
 from tests.cli.test_command import start
 
 
@@ -120,8 +120,8 @@ def test_the_report_goes_to_standard_error_beside_a_document(run: Run, write: Wr
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["split", "DOC", "a-h"], "expected either --at, or --keys with --parts"),
-        (["split", "DOC", "a-h", "--at", "d", "--parts", "2"], "expected either --at, or --keys"),
+        (["split", "DOC", "a-h"], "expected --at, or --keys with --parts, or --partitions"),
+        (["split", "DOC", "a-h", "--at", "d", "--parts", "2"], "expected --at, or --keys"),
         (["split", "DOC", "--at", "d"], "--at cuts a RANGE: found none"),
         (["split", "DOC", "a-h", "--at", "d", "--sizes"], "found no --keys"),
         (["split", "-", "--keys", "-", "--parts", "2"], "only one of document and keys"),
@@ -135,6 +135,13 @@ def test_the_report_goes_to_standard_error_beside_a_document(run: Run, write: Wr
             ["split", COUCHBASE, "3", "--at", "x"],
             "found a map over HashKeys(1024), expected",
         ),
+        (["split", "DOC", "--partitions", "4"], "found a map over RangeKeys"),
+        (["split", "DOC", "a-h", "--partitions", "4"], "splits all of a hash map: no RANGE"),
+        (["split", COUCHBASE, "--partitions", "1500"], "1,500 wanted, expected one to be a multi"),
+        (["split", COUCHBASE, "--partitions", "512"], "512 asked for: merge does it"),
+        (["merge", COUCHBASE, "--partitions", "2048"], "2,048 asked for: split does it"),
+        (["merge", "DOC", "a-h", "i-z", "--partitions", "2"], "expected either ranges, or --part"),
+        (["merge", "DOC"], "expected either ranges, or --partitions"),
         (["merge", "DOC", "a-h"], "found ['a-h'], expected two or more ranges"),
         (["merge", "DOC", "a-h", "i-z", "--target"], "found current, expected a target map"),
     ],
@@ -153,3 +160,48 @@ def test_the_program_splits_what_comes_in_by_a_pipe() -> None:
     answer, _ = splitting.communicate(json.dumps(ranges()))
     assert splitting.returncode == 0
     assert [item["range"] for item in json.loads(answer)["added"]] == ["i-l", "m-z"]
+
+
+def test_the_program_merges_what_comes_in_by_a_pipe() -> None:
+    merging = start(["merge", "-", "a-h", "i-z", "--json"])
+    answer, _ = merging.communicate(json.dumps(ranges()))
+    assert merging.returncode == 0
+    assert [item["range"] for item in json.loads(answer)["added"]] == ["a-z"]
+    assert [item["range"] for item in json.loads(answer)["removed"]] == ["a-h", "i-z"]
+
+
+def test_the_program_says_in_one_line_what_cannot_be_merged() -> None:
+    merging = start(["merge", "-", "a-h", "q"])
+    answer, error = merging.communicate(json.dumps(ranges()))
+    assert (merging.returncode, answer) == (2, "")
+    assert error == "mapcore: <stdin>: found no range 'q', expected one of the map\n"
+
+
+def test_hash_partitions_are_split_and_merged_again(run: Run, write: Write, tmp_path: Path) -> None:
+    more, fewer = str(tmp_path / "more.json"), str(tmp_path / "fewer.json")
+    split = run("split", write(changing()), "--partitions", "4", "-o", more)
+    assert split.stdout == (
+        "users: 2 hash partitions before, 4 after: each becomes 2 where it stands\n"
+    )
+    steps = run("steps", more, "--next", "--json").stdout.splitlines()
+    assert json.loads(steps[1])["numPartitions"] == 4
+    assert run("lookup", more, "key").stdout == run("lookup", write(changing()), "key").stdout
+    merged = run("merge", more, "--target", "--partitions", "2", "-o", fewer)
+    assert merged.stdout.startswith("users: 4 hash partitions before, 2 after: every 2 become one")
+    entry = mapcore.load(fewer).map("users")
+    assert entry.target == entry.current
+
+
+def test_what_must_move_before_partitions_become_one_is_counted(run: Run, write: Write) -> None:
+    rows = [{"master": ["a"], "slave": ["b"]}, {"master": ["b"], "slave": ["c"]}]
+    document = changing()
+    document["maps"]["users"] = {"current": partitions(*rows)}
+    result = run("merge", write(document), "--partitions", "1", "--json")
+    assert json.loads(result.stdout) == {
+        "map": "users",
+        "partitions": {"before": 2, "after": 1},
+        "copiesMoved": 1,
+    }
+    beside = run("merge", write(document), "--partitions", "1", "-o", "-")
+    assert mapcore.loads(beside.stdout).map("users").target is not None
+    assert beside.stderr.endswith("every 2 become one, 1 copies move first\n")

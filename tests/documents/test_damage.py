@@ -264,6 +264,7 @@ def test_num_partitions_counts_ranges_too_where_the_map_says_it() -> None:
 ONE = '{"partitions": {"0": {}}}'
 RANGE = '{"keyFunc": "range", "partitions": {"-": {}}}'
 TWO = '{"partitions": {"0": {}, "1": {}}}'
+THREE = '{"partitions": {"0": {}, "1": {}, "2": {}}}'
 MAPS: list[tuple[str, str, str, str]] = [
     ("[]", "maps", "an empty list", "maps by name"),
     ('{"m": 1}', 'maps."m"', "1", "an object"),
@@ -273,10 +274,10 @@ MAPS: list[tuple[str, str, str, str]] = [
     ('{"m": {}, "m": {}}', 'maps."m"', '"m" twice', "every name once"),
     (f'{{"m": {{"current": {ONE}, "current": {ONE}}}}}', 'maps."m".current', "twice", "once"),
     (
-        f'{{"m": {{"current": {ONE}, "target": {TWO}}}}}',
+        f'{{"m": {{"current": {TWO}, "target": {THREE}}}}}',
         'maps."m".target.numPartitions',
-        "2",
-        "1, as in the current map",
+        "3",
+        "2, as in the current map, or a multiple or a divisor of it",
     ),
     (
         f'{{"m": {{"current": {ONE}, "target": {RANGE}}}}}',

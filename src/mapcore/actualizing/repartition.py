@@ -36,9 +36,9 @@ from numpy.typing import NDArray
 from mapcore.actualizing.proposals import RowFlag
 from mapcore.actualizing.rows import with_rows
 from mapcore.errors import MapError
-from mapcore.keys import KeyRange, RangeKeys
+from mapcore.keys import HashKeys, KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
-from mapcore.planning.partitioning.resizing import can_resize, expanded
+from mapcore.planning.partitioning.resizing import expanded
 from mapcore.states import (
     LEADING,
     PLACEMENT_MASK,
@@ -130,7 +130,7 @@ def _alike(current: PartitionMap, target: PartitionMap, resize: int | None = Non
 
 def _in_place(current: PartitionMap, target: PartitionMap) -> Repartition:
     before, after = current.partition_count, target.partition_count
-    if not can_resize(before, after):
+    if not HashKeys(before).can_become(after):
         raise MapError(
             f"found {before:,} hash partitions now and {after:,} in the target, "
             "expected one to be a multiple of the other"

@@ -1,23 +1,76 @@
-"""What `split` and `merge` share: keys that were sampled, and the ranges before and after."""
+"""What `split` and `merge` share: sampled keys, the ranges before and after, hash partitions."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, Literal, TypeVar
 
 import click
 
-from mapcore.cli.inputs import STDIN, STDIN_SOURCE
-from mapcore.cli.outputs import STDOUT
+from mapcore.cli.inputs import (
+    STDIN,
+    STDIN_SOURCE,
+    Form,
+    choose_form,
+    choose_map,
+    fail,
+    read_cluster,
+)
+from mapcore.cli.outputs import STDOUT, write_cluster
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import Table, columns, print_json, print_table
-from mapcore.errors import DocumentError
+from mapcore.errors import DocumentError, MapError
 from mapcore.keys import KeyRange, RangeKeys
 from mapcore.maps import PartitionMap
+from mapcore.planning.partitioning.resizing import copies_to_gather, resized
 
-__all__ = ["print_change", "read_keys"]
+__all__ = ["change_count", "partitions_option", "print_change", "read_keys"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 TERMINAL_ROWS: Final = 20
+
+
+def partitions_option(text: str) -> Callable[[Command], Command]:
+    """Return the decorator for `--partitions N`."""
+    return click.option("--partitions", metavar="N", type=click.IntRange(min=1), help=text)
+
+
+def change_count(
+    verb: Literal["split", "merge"],
+    doc: str,
+    map_name: str | None,
+    form: Form | None,
+    partition_count: int,
+    output: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Plan another number of hash partitions: write the document, and print what changes."""
+    cluster = read_cluster(doc)
+    map_name, entry = choose_map(cluster, doc, map_name)
+    _, before = choose_form(entry, doc, form or "current", "target", only=bool(form))
+    count = before.partition_count
+    try:
+        after = resized(before, partition_count, gather=True)
+    except MapError as error:
+        fail(doc, str(error))
+    if (partition_count > count) != (verb == "split") and partition_count != count:
+        other = "merge" if verb == "split" else "split"
+        fail(doc, f"found {count:,} partitions, and {partition_count:,} asked for: {other} does it")
+    if output is not None:
+        write_cluster(cluster.with_target(after, map_name), output)
+    moved = copies_to_gather(before, after)
+    if as_json:
+        counts = {"before": count, "after": partition_count}
+        print_json({"map": map_name, "partitions": counts, "copiesMoved": moved})
+        return
+    text = f"{map_name}: {count:,} hash partitions before, {partition_count:,} after"
+    if partition_count > count:
+        text += f": each becomes {partition_count // count:,} where it stands"
+    elif partition_count < count:
+        text += f": every {count // partition_count:,} become one, {moved:,} copies move first"
+    click.echo(text, err=output == STDOUT)
 
 
 def read_keys(path: str, has_sizes: bool) -> dict[bytes, float]:

@@ -1,4 +1,4 @@
-"""`mapcore split`: ranges cut at keys, or where sampled keys say."""
+"""`mapcore split`: ranges cut at keys or where sampled keys say, and more hash partitions."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mapcore.cli.inputs import (
 )
 from mapcore.cli.outputs import check_output, output_option, write_cluster
 from mapcore.cli.progress import progress
-from mapcore.cli.ranges import print_change, read_keys
+from mapcore.cli.ranges import change_count, partitions_option, print_change, read_keys
 from mapcore.cluster import ClusterMap
 from mapcore.errors import MapError
 from mapcore.maps import PartitionMap
@@ -52,6 +52,7 @@ __all__ = ["split"]
     type=click.IntRange(min=1),
     help="How many ranges: in place of RANGE, or without it in all.",
 )
+@partitions_option("How many hash partitions there shall be: a multiple of those that there are.")
 @map_option
 @form_options
 @output_option
@@ -63,28 +64,37 @@ def split(
     keys_path: str | None,
     sizes: bool,
     parts: int | None,
+    partitions: int | None,
     map_name: str | None,
     form: Form | None,
     output: str | None,
     as_json: bool,
 ) -> None:
-    """Split ranges: at keys, or where sampled keys say.
+    """Split ranges, at keys or where sampled keys say; or all hash partitions.
 
     With --at cuts RANGE there. With --keys and --parts cuts RANGE, or the heaviest ranges of all,
     so that ranges weigh about the same; boundaries are as short as can be. A document without a
     map gets an empty one, which `plan` fills.
 
+    With --partitions cuts all partitions of a hash map into equally many: a key of partition 3 of 8
+    is then in 3 or 11 of 16. No data moves between nodes.
+
     Starts from the current map, or from the target where there is no other. The document gets the
-    result as its target map: parts stand where the whole stood, and have it as their source.
-    `steps --next` says how to get there while the ranges serve.
+    result as its target map: parts stand where the whole stood, and ranges have it as their source.
+    `steps --next` says how to get there while the partitions serve.
 
     With -o - the report goes to standard error.
     """
     check_output(output, as_json)
     if doc == keys_path == STDIN:
         raise click.UsageError("only one of document and keys can be standard input.")
+    if partitions is not None:
+        if name or cuts or keys_path or sizes or parts:
+            raise click.UsageError("--partitions splits all of a hash map: no RANGE, no keys.")
+        change_count("split", doc, map_name, form, partitions, output, as_json=as_json)
+        return
     if bool(cuts) == bool(keys_path) or (keys_path is None) != (parts is None):
-        raise click.UsageError("expected either --at, or --keys with --parts.")
+        raise click.UsageError("expected --at, or --keys with --parts, or --partitions.")
     if cuts and name is None:
         raise click.UsageError("--at cuts a RANGE: found none.")
     if sizes and keys_path is None:

@@ -17,7 +17,7 @@ from mapcore.errors import RangeError
 from mapcore.keys import HashKeys, KeyFunction, RangeKeys
 from mapcore.maps import NodeIndex, PartitionMap, Version
 
-__all__ = ["MapHeader", "MapType", "make_keys", "make_map", "read_header"]
+__all__ = ["MapHeader", "MapType", "check_can_become", "make_keys", "make_map", "read_header"]
 
 MapType = Literal["current", "target"]
 _MAP_FIELDS: Final = ("type", "numPartitions", "keyFunc", "version", "partitions")
@@ -52,6 +52,8 @@ def read_header(
     settings: Settings,
     stated: Mapping[str, Any],
     type_: MapType | None = None,
+    *,
+    has_target: bool = False,
 ) -> MapHeader:
     """Read what stands around the partitions, and hold it against the settings.
 
@@ -61,6 +63,8 @@ def read_header(
         settings: what holds for it.
         stated: the settings as they stand in the document: what is not in it is a default.
         type_: what it is by its place in the long form; in the short form it says so itself.
+        has_target: whether it is a current map beside its target: it may still have another number
+            of hash partitions than the settings ask for.
     """
     fields = members(tree, place)
     if type_ is None and "type" not in fields:
@@ -83,7 +87,7 @@ def read_header(
     if "numPartitions" in fields:
         at = place.field("numPartitions")
         own_count = _count(fields["numPartitions"], at)
-        if count is not None and own_count != count:
+        if count is not None and own_count != count and not has_target:
             fail(at, str(own_count), f"{count}, as in the settings")
         count = own_count
     is_partial = False
@@ -101,6 +105,26 @@ def read_header(
         is_partial=is_partial,
         extra=unknown_fields(fields, known, place),
     )
+
+
+def check_can_become(current: KeyFunction, target: KeyFunction, place: Place) -> None:
+    """Check that a current map can be led to the partitions of its target, which is at `place`.
+
+    Ranges may be split and merged in any way; of hash partitions one number is a multiple of the
+    other.
+    """
+    if current.label != target.label:
+        fail(
+            place.field("keyFunc"),
+            describe(target.label),
+            f"{describe(current.label)}, as in the current map",
+        )
+    if isinstance(current, HashKeys) and not current.can_become(len(target)):
+        fail(
+            place.field("numPartitions"),
+            str(len(target)),
+            f"{len(current)}, as in the current map, or a multiple or a divisor of it",
+        )
 
 
 def _version(value: Any, place: Place) -> Version:

@@ -15,10 +15,17 @@ import msgspec
 
 from mapcore.cluster import SOLE_MAP, Cluster, ClusterMap, Config, Node, Settings
 from mapcore.documents import plain
-from mapcore.documents.maps import MapHeader, MapType, make_keys, make_map, read_header
+from mapcore.documents.maps import (
+    MapHeader,
+    MapType,
+    check_can_become,
+    make_keys,
+    make_map,
+    read_header,
+)
 from mapcore.documents.parsing import parse
 from mapcore.documents.partitions import KnownNodes, Rows, read_rows
-from mapcore.documents.places import Place, describe, fail
+from mapcore.documents.places import Place, fail
 from mapcore.documents.settings import (
     check_locations,
     merged_settings,
@@ -154,8 +161,11 @@ def _read_entries(tree: Any, place: Place, common: Any, context: _Context) -> di
         )
         types: tuple[MapType, ...] = ("current", "target")
         for type_ in sorted((kind for kind in types if kind in fields), key=list(fields).index):
-            _read_map(entry, fields[type_], at.field(type_), type_, context)
-        _check_same_partitions(entry)
+            has_target = type_ == "current" and "target" in fields
+            _read_map(entry, fields[type_], at.field(type_), type_, context, has_target=has_target)
+        if len(entry.drafts) == len(types):
+            current, target = entry.drafts["current"], entry.drafts["target"]
+            check_can_become(current.keys, target.keys, target.place)
     return entries
 
 
@@ -165,8 +175,10 @@ def _read_map(
     place: Place,
     type_: MapType | None,
     context: _Context,
+    *,
+    has_target: bool = False,
 ) -> None:
-    header = read_header(tree, place, entry.settings, entry.stated, type_)
+    header = read_header(tree, place, entry.settings, entry.stated, type_, has_target=has_target)
     if header.key_func != entry.settings.key_func:
         entry.settings = msgspec.structs.replace(entry.settings, key_func=header.key_func)
     at = place.field("partitions")
@@ -186,25 +198,6 @@ def _read_rows(
     if rows is None:
         rows = read_rows(parse(bytes(part)), place, context.nodes, has_ranges=has_ranges)
     return rows
-
-
-def _check_same_partitions(entry: _Entry) -> None:
-    """Check that current and target map have one key function; ranges may be split and merged."""
-    if len(entry.drafts) < 2:
-        return
-    current, target = entry.drafts["current"], entry.drafts["target"]
-    if current.header.key_func != target.header.key_func:
-        fail(
-            target.place.field("keyFunc"),
-            describe(target.header.key_func),
-            f"{describe(current.header.key_func)}, as in the current map",
-        )
-    if current.header.key_func == "hash-crc32" and len(current.keys) != len(target.keys):
-        fail(
-            target.place.field("numPartitions"),
-            str(len(target.keys)),
-            f"{len(current.keys)}, as in the current map",
-        )
 
 
 def _finish(entry: _Entry, index: NodeIndex) -> ClusterMap:

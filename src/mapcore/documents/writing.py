@@ -16,12 +16,13 @@ import msgspec
 import numpy as np
 
 from mapcore.cluster import SOLE_MAP, Cluster, ClusterMap, Config, Constraints, Node, Settings
-from mapcore.documents.maps import MapType
+from mapcore.documents.maps import MapType, check_can_become
 from mapcore.documents.partition_text import partition_texts
 from mapcore.documents.places import Place, describe, fail
 from mapcore.documents.settings import merged_settings, read_settings
 from mapcore.documents.targets import check_target, falls_short, has_too_many
 from mapcore.documents.trees import merge_patch, tree_of
+from mapcore.keys import HashKeys
 from mapcore.maps import PartitionMap, Version
 
 __all__ = ["Layout", "is_short", "maps_of", "write_cluster"]
@@ -182,6 +183,8 @@ def _entry_text(
     own = _own_settings(cluster, entry, common, place.field("settings"))
     stated = merged_settings(common, own)
     members = [("settings", layout.lines(own, 3))] if own else []
+    if entry.current is not None and entry.target is not None:
+        check_can_become(entry.current.keys, entry.target.keys, place.field("target"))
     for type_, found in maps_of(entry):
         fields = _map_fields(cluster, entry, type_, found, stated, place.field(type_), layout, 3)
         members.append((type_, layout.block(fields, 3)))
@@ -252,7 +255,8 @@ def _check_map(
             f"{describe(stated['keyFunc'])}, as in the settings",
         )
     count = entry.settings.num_partitions
-    if found.keys.label == "hash-crc32" and count is not None and count != len(found.keys):
+    is_left = found is entry.current and entry.target is not None
+    if isinstance(found.keys, HashKeys) and count not in (None, len(found.keys)) and not is_left:
         fail(place.field("numPartitions"), str(len(found.keys)), f"{count}, as in the settings")
     if found.nodes == cluster.node_index:
         return

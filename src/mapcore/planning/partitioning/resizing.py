@@ -12,32 +12,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mapcore.differences import MapDiff
 from mapcore.errors import MapError
 from mapcore.keys import HashKeys
 from mapcore.maps import PartitionMap
 
-__all__ = ["can_resize", "expanded", "resized"]
+__all__ = ["copies_to_gather", "expanded", "resized"]
 
 
-def can_resize(before: int, after: int) -> bool:
-    """Whether every partition of one number lies in one partition of the other."""
-    return max(before, after) % min(before, after) == 0
-
-
-def resized(held: PartitionMap, partition_count: int) -> PartitionMap:
+def resized(held: PartitionMap, partition_count: int, *, gather: bool = False) -> PartitionMap:
     """Return the map with another number of hash partitions, its copies where they are.
 
     Sizes and weights are shared out evenly, or added up.
 
+    Args:
+        held: a map of hash partitions.
+        partition_count: how many there shall be.
+        gather: whether partitions that become one may have copies on different nodes or in
+            different states: the copies then stand where the first of them has its own. Such a map
+            is a target, to which copies are moved first.
+
     Raises:
         MapError: the map has ranges, neither number is a multiple of the other, or partitions that
-            become one have copies on different nodes or in different states: move them together
-            first.
+            become one differ and are not to be gathered.
     """
     if not isinstance(held.keys, HashKeys):
         raise MapError(f"found a map over {held.keys!r}, expected hash partitions")
     before = len(held.keys)
-    if partition_count < 1 or not can_resize(before, partition_count):
+    if not held.keys.can_become(partition_count):
         raise MapError(
             f"found {before:,} partitions and {partition_count:,} wanted, "
             "expected one to be a multiple of the other"
@@ -45,7 +47,7 @@ def resized(held: PartitionMap, partition_count: int) -> PartitionMap:
     if partition_count >= before:
         return expanded(held, partition_count)
     first = _rows(held, np.arange(partition_count), HashKeys(partition_count))
-    if expanded(first, before) != held:
+    if not gather and expanded(first, before) != held:
         raise MapError(
             f"found partitions that share a number modulo {partition_count:,} with copies on "
             "different nodes or in different states, expected the same: move them together first"
@@ -56,6 +58,13 @@ def resized(held: PartitionMap, partition_count: int) -> PartitionMap:
         if values is not None
     }
     return first.replace(**sums)
+
+
+def copies_to_gather(held: PartitionMap, target: PartitionMap) -> int:
+    """Return how many copies must be filled before partitions can become those of the target."""
+    if target.partition_count >= held.partition_count:
+        return 0
+    return MapDiff(held, expanded(target, held.partition_count)).copies_moved
 
 
 def expanded(held: PartitionMap, partition_count: int) -> PartitionMap:

@@ -255,7 +255,7 @@ def _settings_not_honoured(plan: PlanFacts) -> Iterator[str]:
         yield (
             f"settings.numPartitions is {settings.num_partitions}, the map has "
             f"{plan.current.partition_count} partitions: a plan "
-            "does not change their number, mapcore.planning.partitioning.resizing.resized does"
+            "does not change their number; mapcore.resized does, and `mapcore split` or `merge`"
         )
 
 
