@@ -146,6 +146,12 @@ def test_a_node_added_takes_its_share_and_no_other_copy_moves() -> None:
     assert np.count_nonzero(placement.nodes == 10) == placement.moves
 
 
+def test_where_any_copy_may_go_to_a_new_node_the_last_of_a_partition_does() -> None:
+    fresh = place(even_problem(300, 10, 3, 5)).nodes
+    placed = place(even_problem(300, 11, 3, 5, fresh)).nodes
+    assert np.array_equal(placed[:, :2], fresh[:, :2])
+
+
 def test_fewer_nodes_than_copies_leaves_copies_missing() -> None:
     problem = even_problem(partitions=5, nodes=2, copies=3, zones=2)
     placement = place(problem)

@@ -287,32 +287,34 @@ class Direct {
         count_(tree_) {}
 
   // limit: by node, the load above which it gives copies up. Returns how many are left to move.
+  //
+  // Where there is a choice, the last copies of rows go: maps list masters first, and a master that
+  // has to move costs a change of role.
   int64_t move(const std::vector<int64_t>& limit, bool to_short_nodes, int64_t left) {
-    const int32_t k = rows_.width();
-    for (int64_t p = 0; p < rows_.count && left > 0; ++p) {
-      poll_();
-      Node* r = rows_.row(p);
-      bool any = false;
-      for (int32_t i = 0; i < k; ++i) any = any || load_[r[i]] > limit[r[i]];
-      if (!any) continue;
-      for (int32_t i = 0; i < k; ++i) count_.add(r[i]);
-      for (int32_t i = 0; i < k && left > 0; ++i) {
-        const Node x = r[i];
-        if (load_[x] <= limit[x] || !rows_.holds_now(p, x)) continue;
-        const Node m = target(p, x, to_short_nodes);
-        if (m < 0) continue;
-        r[i] = m;
-        --load_[x];
-        count_.remove(x);
-        count_.add(m);
-        --left;
+    for (int32_t slot = rows_.width() - 1; slot >= 0 && left > 0; --slot) {
+      for (int64_t p = 0; p < rows_.count && left > 0; ++p) {
+        poll_();
+        if (load_[rows_.row(p)[slot]] > limit[rows_.row(p)[slot]])
+          left -= move_copy(p, slot, to_short_nodes);
       }
-      count_.clear();
     }
     return left;
   }
 
  private:
+  bool move_copy(int64_t p, int32_t slot, bool to_short_nodes) {
+    Node* r = rows_.row(p);
+    const Node x = r[slot];
+    if (!rows_.holds_now(p, x)) return false;
+    for (int32_t i = 0; i < rows_.width(); ++i) count_.add(r[i]);
+    const Node m = target(p, x, to_short_nodes);
+    count_.clear();
+    if (m < 0) return false;
+    r[slot] = m;
+    --load_[x];
+    return true;
+  }
+
   Node target(int64_t p, Node x, bool to_short_nodes) {
     Vertex top = tree_.home[x];  // as far up as the row may do without its copy on x
     while (top > 0 && count_.at[top] > targets_.floor[top]) top = tree_.parent[top];
