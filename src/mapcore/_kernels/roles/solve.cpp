@@ -19,11 +19,19 @@ Nodes make_nodes(const Shares &shares, Bits bits) {
     return nodes;
 }
 
-bool is_balanced(const Nodes &nodes) {
-    for (std::int32_t n = 0; n < nodes.size(); n++)
-        if (nodes[n].load < nodes.least(nodes[n]) || nodes[n].load > nodes.most(nodes[n]))
-            return false;
-    return true;
+// How many nodes have too many masters, and how many too few.
+struct Unbalanced {
+    std::int32_t over = 0;
+    std::int32_t under = 0;
+};
+
+Unbalanced unbalanced(const Nodes &nodes) {
+    Unbalanced found;
+    for (std::int32_t n = 0; n < nodes.size(); n++) {
+        found.over += nodes[n].load > nodes.most(nodes[n]);
+        found.under += nodes[n].load < nodes.least(nodes[n]);
+    }
+    return found;
 }
 
 void write(const Rows &rows, const Nodes &nodes, Answer &answer) {
@@ -52,9 +60,13 @@ bool solve(const Given &given, const Shares &shares, std::size_t row_count, std:
     try {
         clock.ask();
         answer.missing = Start(given, rows, nodes, tight, clock).run();
-        while (!is_balanced(nodes)) {
-            Balance<Direction::PUSH>(rows, nodes, tight, all, clock).run();
-            Balance<Direction::PULL>(rows, nodes, tight, all, clock).run();
+        // The fewer first: who comes second finds part of its work done, from fewer rows.
+        for (Unbalanced left = unbalanced(nodes); left.over > 0 || left.under > 0;) {
+            if (left.over > 0 && (left.under == 0 || left.over <= left.under))
+                Balance<Direction::PUSH>(rows, nodes, tight, all, clock).run();
+            else
+                Balance<Direction::PULL>(rows, nodes, tight, all, clock).run();
+            left = unbalanced(nodes);
         }
     } catch (const Interrupted &) {
         return false;
