@@ -147,10 +147,18 @@ class MaxPeers(_Value, frozen=True):
     """How many other nodes a node may exchange a partition's data with.
 
     The limit holds for the map as planned, or also after any single failover.
+
+    Attributes:
+        count: the most others that a node may have, whichever way data goes.
+        after: `failover`: all nodes that hold a copy of a partition count as peers of each other,
+            as any of them may become its master; `plan`: masters and slaves alone.
+        reserve: how many of these a first plan leaves unused where it can: later changes need
+            fewer moves then.
     """
 
     count: int
     after: Literal["plan", "failover"] = "failover"
+    reserve: int = 2
     extra: Mapping[str, Any] = {}
 
 
@@ -198,6 +206,11 @@ class Settings(_Value, frozen=True):
     quorum: Quorum | None = None
     balance: Balance | None = None
     extra: Mapping[str, Any] = {}
+
+    @property
+    def peer_limit(self) -> MaxPeers | None:
+        """The limit on peers, in full; a number alone holds after any single failover."""
+        return MaxPeers(count=self.max_peers) if isinstance(self.max_peers, int) else self.max_peers
 
     @property
     def spread_levels(self) -> tuple[str, ...]:

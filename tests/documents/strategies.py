@@ -90,7 +90,7 @@ def settings(draw: st.DrawFn, key_func: str | None, count: int | None) -> Tree:
             {},
             optional={
                 "assignment": st.just("multiMaster"),
-                "maxPeers": st.just(3) | st.just({"count": 2, "after": "plan"}),
+                "maxPeers": st.just(3) | st.just({"count": 2, "after": "plan", "reserve": 0}),
                 "balance": st.fixed_dictionaries({}, optional={"slack": st.integers(0, 3)}),
                 "constraints": st.fixed_dictionaries(
                     {}, optional={"master": st.just(1), "slave": st.integers(0, 2)}

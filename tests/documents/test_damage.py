@@ -107,6 +107,7 @@ DAMAGE: list[tuple[str, Any, str, str, str]] = [
     ("settings/rules/slave/0/same", "row", "settings.rules.slave[0].same", '"row"', "zone, rack"),
     ("settings/maxPeers", -1, "settings.maxPeers", "-1", "from 1"),
     ("settings/maxPeers", {"after": "plan"}, "settings.maxPeers.count", "nothing", "this field"),
+    ("settings/maxPeers", {"count": 3, "reserve": -1}, "settings.maxPeers.reserve", "-1", "from 0"),
     ("settings/maxPeers", {"count": 1, "after": "x"}, "settings.maxPeers.after", '"x"', "plan or"),
     ("settings/quorum", {"read": 1}, "settings.quorum.write", "nothing", "this field"),
     ("settings/quorum/read", 0, "settings.quorum.read", "0", "from 1"),

@@ -398,13 +398,6 @@ def test_more_copies_than_nodes_are_placed_as_far_as_nodes_go() -> None:
     )
 
 
-def test_settings_that_are_not_followed_are_named() -> None:
-    plan = mapcore.plan(cluster(even(), settings(max_peers=4)))
-    assert plan.warnings == (
-        "settings.maxPeers was not taken into account: nodes may exchange data with any other",
-    )
-
-
 def test_a_target_without_a_current_map_is_not_followed_and_that_is_said() -> None:
     found = planned()
     only_target = found.with_target(found.current).with_current(None)  # type: ignore[arg-type]

@@ -33,6 +33,7 @@ cdef extern from "peers/engine.hpp" namespace "mapcore::peers" nogil:
         int64_t excess_peers
         int64_t strain
 
+    void c_count "mapcore::peers::count"(Rows, size_t, cbool, int32_t *) except +
     cbool c_sweep "mapcore::peers::sweep"(
         const Limits &, const Ring &, const Swept &, Rows, cbool (*)(void *) noexcept nogil, void *
     ) except +
@@ -185,3 +186,24 @@ def mend(PeerLimits limits not None, cbool every_pair, int32_t[:, ::1] rows, int
     if not is_whole:
         raise watch.raised
     return mended.excess_peers, mended.strain
+
+
+def count_peers(const int32_t[:, ::1] rows, cbool every_pair, int32_t[::1] peers):
+    """Write how many peers each node has.
+
+    Args:
+        rows: partitions by copies, -1 for none; column 0 is the master's.
+        every_pair: whether all copies of a partition are peers, not its master and slaves alone.
+        peers: by node.
+    """
+    cdef Rows counted
+    if peers.shape[0] == 0:
+        return
+    peers[:] = 0
+    if rows.shape[0] == 0 or rows.shape[1] == 0:
+        return
+    counted.nodes = <int32_t *>&rows[0, 0]
+    counted.partitions = rows.shape[0]
+    counted.width = rows.shape[1]
+    with nogil:
+        c_count(counted, peers.shape[0], every_pair, &peers[0])

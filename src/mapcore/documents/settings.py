@@ -50,7 +50,7 @@ _COPIES_MAX: Final = 2**31 - 1
 
 _max_peers_object = Shape(
     MaxPeers,
-    {"count": integer(1), "after": choice(("plan", "failover"))},
+    {"count": integer(1), "after": choice(("plan", "failover")), "reserve": integer(0)},
     required=("count",),
 )
 

@@ -27,17 +27,22 @@ from mapcore.planning.maintenance import (
     restored_masters,
     with_records,
 )
-from mapcore.planning.nodes import MAINTENANCE
+from mapcore.planning.nodes import ACTIVE, MAINTENANCE
+from mapcore.planning.peers.changing import change_peers
+from mapcore.planning.peers.fresh import place_fresh
+from mapcore.planning.peers.outcome import PeersOutcome
+from mapcore.planning.peers.problem import peers_problem
 from mapcore.planning.placing.coupled import is_coupled, place_coupled
 from mapcore.planning.placing.exchange import even_out_slaves, may_exchange
 from mapcore.planning.placing.masters_kept import keep_masters
 from mapcore.planning.placing.measures import copies_that_fit, measure
 from mapcore.planning.placing.placement import Placement as PlacedCopies
-from mapcore.planning.placing.placement import place
+from mapcore.planning.placing.placement import place, with_other_nodes
 from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.restrictions import check_restrictions, restrict
 from mapcore.planning.placing.roles import Roles, RolesProblem
 from mapcore.planning.placing.rules import CompiledRules
+from mapcore.planning.placing.shares import share_bounds
 from mapcore.planning.plans import Plan
 from mapcore.planning.policies.policy import (
     BoundPolicy,
@@ -66,6 +71,7 @@ __all__ = [
     "masters_wanted",
     "place_copies",
     "with_masters_kept",
+    "within_peers",
 ]
 
 _MASTER: Final = state_code(Placement.MASTER)
@@ -141,11 +147,50 @@ def with_masters_kept(
     return keep_masters(problem, placement, draft.start.masters, leads)
 
 
-def masters_wanted(draft: Draft, placement: PlacedCopies | None) -> RolesProblem:
+def within_peers(
+    draft: Draft, problem: PlacementProblem, placement: PlacedCopies
+) -> tuple[PlacedCopies, PeersOutcome | None]:
+    """Return a placement in which nodes have as few peers as is asked, and what came of that.
+
+    Args:
+        draft: what is known.
+        problem: what was asked of the placement.
+        placement: what came of it without regard to peers.
+    """
+    limit = draft.asked.settings.peer_limit
+    if limit is None or not placement.nodes.size:
+        return placement, None
+    table = draft.start.table
+    asked = peers_problem(
+        problem,
+        placement.nodes,
+        max_peers=limit.count,
+        reserve=limit.reserve,
+        every_pair=limit.after == "failover" or draft.asked.masters != 1,
+        may_lead=may_lead(table, moves_data=True),
+        masters=share_bounds(
+            len(problem.copy_counts),
+            table.weights,
+            table.weight_numbers,
+            (table.modes == ACTIVE) & table.positive,
+            len(problem.copy_counts),
+        ),
+    )
+    if (draft.start.held >= 0).any():
+        rows = change_peers(asked, draft.masters, interrupt=let_signals_in).nodes
+    else:
+        rows = place_fresh(asked, interrupt=let_signals_in).nodes
+    outcome = PeersOutcome.of(asked, rows)
+    return with_other_nodes(problem, placement, rows), outcome
+
+
+def masters_wanted(
+    draft: Draft, placement: PlacedCopies | None, peers: PeersOutcome | None = None
+) -> RolesProblem:
     """Ask for masters among the copies that are placed, or among those that stay."""
     moves_data = draft.changed.moves_data
     placed = kept_copies(draft.start, draft.asked) if placement is None else placement.nodes
-    return roles_problem(
+    wanted = roles_problem(
         draft.start,
         draft.asked,
         placed,
@@ -154,6 +199,7 @@ def masters_wanted(draft: Draft, placement: PlacedCopies | None) -> RolesProblem
         moves_data=moves_data,
         keep_current=not moves_data and not draft.changes.named["maintain"],
     )
+    return wanted if peers is None else peers.with_leaders(wanted)
 
 
 def finish(
@@ -166,10 +212,12 @@ def finish(
     *,
     policy: BoundPolicy | None = None,
     outcome: PolicyOutcome | None = None,
+    peers: PeersOutcome | None = None,
 ) -> Plan:
     """Make the plan of copies and masters that are chosen."""
     start, records, placed = draft.start, draft.records, wanted.placed
-    if problem is not None and placement is not None and placement.moves and may_exchange(problem):
+    may_exchange_slaves = problem is not None and may_exchange(problem) and peers is None
+    if problem is not None and placement is not None and placement.moves and may_exchange_slaves:
         even_out_slaves(problem, wanted, roles, policy, interrupt=let_signals_in)
     if draft.changes.named["maintain"]:
         records = lent_masters(records, start, draft.masters, roles.is_master, placed)
@@ -194,6 +242,7 @@ def finish(
             others,
             draft.rules,
             policy=outcome,
+            peers=peers,
         ),
     )
 

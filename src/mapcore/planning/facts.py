@@ -18,6 +18,7 @@ from mapcore.maps import PartitionMap
 from mapcore.planning.changes import ChangedCluster, Changes
 from mapcore.planning.moves import Drops, Moves, RoleChanges
 from mapcore.planning.nodes import ACTIVE
+from mapcore.planning.peers.outcome import PeersOutcome
 from mapcore.planning.placing.placement import Placement as PlacedCopies
 from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.roles import Roles, RolesProblem
@@ -70,6 +71,7 @@ class Work:
         others: what other maps hold on the nodes; None where none holds anything.
         rules: where slaves stand relative to their master; None where no rule is in force.
         policy: what a policy has changed; None where there is none, or no data moves.
+        peers: what came of `maxPeers`; None where it is not set, or no data moves.
     """
 
     changed: ChangedCluster
@@ -83,6 +85,7 @@ class Work:
     others: Standing | None
     rules: CompiledRules | None = None
     policy: PolicyOutcome | None = None
+    peers: PeersOutcome | None = None
 
 
 @dataclass(frozen=True, eq=False)

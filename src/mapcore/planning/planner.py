@@ -20,6 +20,7 @@ from mapcore.planning.drafting import (
     masters_wanted,
     place_copies,
     with_masters_kept,
+    within_peers,
 )
 from mapcore.planning.nodes import ACTIVE
 from mapcore.planning.placing.exchange import choose_by_score, may_exchange
@@ -154,8 +155,10 @@ def plan_map(
     draft = draft_of(changed, changes, others)
     scores, outcome = None, None
     if policy is not None:
+        if draft.asked.settings.peer_limit is not None:
+            raise PlanError("policy: found settings.maxPeers, expected none where a policy chooses")
         scores = bind_policy(policy, draft.start.names, draft.start.current.keys)
-    problem, placement = draft.problem, None
+    problem, placement, peers = draft.problem, None, None
     if problem is not None:
         problem = copies_in_sum(problem, others, draft.start.table, draft.resting)
         if scores is not None and not may_exchange(problem):
@@ -164,11 +167,22 @@ def plan_map(
                 "weight, expected neither where a policy chooses"
             )
         placement = with_masters_kept(draft, problem, place_copies(problem))
+        placement, peers = within_peers(draft, problem, placement)
         if scores is not None:
             outcome = choose_by_score(problem, placement.nodes, scores, interrupt=let_signals_in)
-    wanted = masters_wanted(draft, placement)
+    wanted = masters_wanted(draft, placement, peers)
     table = draft.start.table
     due = (table.modes == ACTIVE) & table.positive
     wanted = masters_in_sum(wanted, others, table, due)
     roles = assign_roles(wanted, interrupt=let_signals_in)
-    return finish(draft, problem, placement, wanted, roles, others, policy=scores, outcome=outcome)
+    return finish(
+        draft,
+        problem,
+        placement,
+        wanted,
+        roles,
+        others,
+        policy=scores,
+        outcome=outcome,
+        peers=peers,
+    )

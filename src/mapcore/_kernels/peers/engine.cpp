@@ -4,6 +4,12 @@
 
 namespace mapcore::peers {
 
+void count(Rows rows, std::size_t node_count, bool every_pair, std::int32_t *peers) {
+    const State state(rows.nodes, rows.partitions, rows.width, node_count, every_pair, 16);
+    for (std::size_t node = 0; node < node_count; ++node)
+        peers[node] = state.degree(static_cast<Node>(node));
+}
+
 bool sweep(const Limits &limits, const Ring &ring, const Swept &swept, Rows rows, Ask may_go_on,
            void *context) {
     Clock clock(may_go_on, context);

@@ -18,6 +18,9 @@ struct Mended {
     std::int64_t strain;        // copies outside shares, summed over nodes
 };
 
+// Write how many peers each node has.
+void count(Rows rows, std::size_t node_count, bool every_pair, std::int32_t *peers);
+
 // Both return false if they were stopped.
 bool sweep(const Limits &limits, const Ring &ring, const Swept &swept, Rows rows, Ask may_go_on,
            void *context);

@@ -39,6 +39,11 @@ class PeersPlacement:
     strain: int
     peers_aimed_at: int
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether no node has too many peers, and balance is what it would be without peers."""
+        return self.excess_peers == self.strain == 0
+
 
 def place_fresh(
     problem: PeersProblem, *, interrupt: Callable[[], object] | None = None

@@ -28,7 +28,7 @@ from mapcore.planning.placing.placement import (
 from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.shares import Bounds
 
-__all__ = ["DUE_ONE", "PeersProblem", "limits_of", "peers_problem"]
+__all__ = ["DUE_ONE", "PeersProblem", "limits_of", "open_nodes", "peers_problem"]
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,10 @@ def peers_problem(
     """
     nodes = len(placement.eligible)
     loads = np.bincount(relaxed[relaxed >= 0], minlength=nodes).astype(np.int64)
-    ranges = load_ranges(placement)
-    if ranges is None:
+    ranges = None if placement.sum_lower is not None else load_ranges(placement)
+    if placement.sum_lower is not None:  # the sum over maps is balanced by exactly these loads
+        least, most, due = loads, loads, loads * DUE_ONE
+    elif ranges is None:
         inside = (loads >= placement.lower) & (loads <= placement.upper)
         least = np.where(inside, np.minimum(loads, placement.lower), loads)
         most = np.where(inside, placement.upper, loads)
@@ -147,7 +149,7 @@ def limits_of(problem: PeersProblem, max_peers: int) -> PeerLimits:
         max_peers,
         np.ascontiguousarray(placement.levels),
         np.ascontiguousarray(classes.numbers),
-        np.ascontiguousarray(classes.group_nodes[classes.groups] & _open(placement)).view(np.uint8),
+        np.ascontiguousarray(classes.group_nodes[classes.groups] & open_nodes(placement)).view(np.uint8),
         np.ascontiguousarray(problem.class_shares),
         np.ascontiguousarray(pinned),
         ancestors,
@@ -157,7 +159,7 @@ def limits_of(problem: PeersProblem, max_peers: int) -> PeerLimits:
     )
 
 
-def _open(placement: PlacementProblem) -> NDArray[np.bool_]:
+def open_nodes(placement: PlacementProblem) -> NDArray[np.bool_]:
     """Which nodes may get copies that they do not keep anyway: not those in maintenance."""
     kept = np.zeros(len(placement.eligible), np.int64)
     if placement.pinned is not None:

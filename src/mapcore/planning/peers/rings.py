@@ -9,7 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels import _peers
-from mapcore.planning.peers.problem import DUE_ONE, PeersProblem, limits_of
+from mapcore.planning.peers.problem import (
+    DUE_ONE,
+    PeersProblem,
+    limits_of,
+    open_nodes,
+)
 
 __all__ = ["ring_order", "sweep_rings", "whole_shares", "widths_within"]
 
@@ -88,6 +93,7 @@ def sweep_rings(
             is_last |= not _sweep_class(problem, number, max_peers, trial, rows, interrupt)
         if is_last:
             return
+        _set_pins(problem, rows)
         yield rows
 
 
@@ -109,7 +115,8 @@ def _sweep_class(
     if len(classes.copies) > 1:
         held = problem.relaxed[partitions]
         due = np.bincount(held[held >= 0], minlength=len(due)) * DUE_ONE
-    allowed = np.flatnonzero(classes.group_nodes[classes.groups[number]] & (due > 0))
+    usable = classes.group_nodes[classes.groups[number]] & open_nodes(placement)
+    allowed = np.flatnonzero(usable & (due > 0))
     order = ring_order(placement.levels, allowed, _apart(problem))
     shares = problem.class_shares[number]
     single = [
@@ -147,6 +154,24 @@ def _sweep_class(
         interrupt,
     )
     return True
+
+
+def _set_pins(problem: PeersProblem, rows: NDArray[np.int32]) -> None:
+    """Put pinned nodes into their rows, in place: where a copy at the same place stands, if any."""
+    pinned = problem.placement.pinned
+    if pinned is None:
+        return
+    levels = problem.placement.levels
+    for nodes in pinned.T:
+        lacking = np.flatnonzero((nodes >= 0) & ~(rows == nodes[:, None]).any(axis=1))
+        there, wanted = rows[lacking], nodes[lacking]
+        is_pinned = (there[:, :, None] == pinned[lacking][:, None, :]).any(axis=2)
+        score = np.where(is_pinned, -2, 0) + (there < 0)
+        if len(levels):
+            score += 2 * ((levels[0][there] == levels[0][wanted][:, None]) & (there >= 0))
+        # The last of the best: rather a slave than the master.
+        column = there.shape[1] - 1 - np.argmax(score[:, ::-1], axis=1)
+        rows[lacking, column] = wanted
 
 
 def _apart(problem: PeersProblem) -> NDArray[np.int32] | None:

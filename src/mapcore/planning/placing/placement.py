@@ -36,6 +36,7 @@ __all__ = [
     "place",
     "row_classes",
     "spread_excess",
+    "with_other_nodes",
 ]
 
 
@@ -314,6 +315,28 @@ def _imbalance(
 ) -> int:
     outside = load - np.clip(load, lower, upper)
     return int(np.square(outside).sum(where=among))
+
+
+def with_other_nodes(
+    problem: PlacementProblem, placement: Placement, nodes: NDArray[np.int32]
+) -> Placement:
+    """Return a placement on these nodes, measured anew, with the proof of the one given.
+
+    Its bounds hold for every placement, so they say how far this one is from the best.
+    """
+    prices = placement.certificate
+    measured = _measured(
+        problem,
+        nodes,
+        _Prices(
+            prices.missing_prices,
+            prices.spread_prices,
+            prices.balance_prices,
+            prices.sum_prices,
+            prices.move_prices,
+        ),
+    )
+    return replace(measured, certificate=prices)
 
 
 def spread_excess(problem: PlacementProblem, chosen: NDArray[np.int32]) -> tuple[int, ...]:

@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.cluster import Health, Mode
+from mapcore.planning.certificates.peers import count_peers
 from mapcore.planning.nodes import ACTIVE, LEAVING, MAINTENANCE
+from mapcore.planning.peers.outcome import sufficient_peers
 from mapcore.planning.placing.measures import room_to_share
 from mapcore.planning.placing.restrictions import unmet_pins
 from mapcore.planning.placing.rule_breaks import explain_breaks
@@ -190,6 +192,33 @@ def _uneven_loads(plan: PlanFacts) -> Iterator[str]:
         yield f"balance of {unit}: {' and '.join(words)}, {why}"
 
 
+def _too_many_peers(plan: PlanFacts) -> Iterator[str]:
+    """Nodes that exchange data with more others than `maxPeers`."""
+    asked, peers = plan.work.asked, plan.work.peers
+    limit = asked.settings.peer_limit
+    if limit is None:
+        return
+    every_pair = limit.after == "failover" or asked.masters != 1
+    counts = count_peers(plan.target, after_failover=every_pair)
+    above = np.flatnonzero(counts > limit.count)
+    if not len(above):
+        return
+    most = int(counts.max())
+    names = [plan.target.nodes.names[node] for node in above.tolist()]
+    what = (
+        f"settings.maxPeers {limit.count}: {some(names, 3)} "
+        f"{'exchanges' if len(names) == 1 else 'exchange'} data with up to {most} others"
+    )
+    if peers is None:
+        yield f"{what}: no data moves in this plan"
+        return
+    enough = sufficient_peers(peers.problem, limit.count + 1, most)
+    if enough is not None:
+        yield f"{what}, as shares, spread and rules allow no fewer; maxPeers {enough} would do"
+    else:
+        yield f"{what}, as shares, spread and rules allow no fewer"
+
+
 def _kept_out_of_place(plan: PlanFacts) -> Iterator[str]:
     """Copies that a plan without data moves leaves where they should not be."""
     if plan.work.placement is not None:
@@ -242,8 +271,6 @@ def _sums_not_balanced(plan: PlanFacts) -> Iterator[str]:
 def _settings_not_honoured(plan: PlanFacts) -> Iterator[str]:
     """Settings that the planner does not know how to follow."""
     settings = plan.work.asked.settings
-    if settings.max_peers is not None:
-        yield "settings.maxPeers was not taken into account: nodes may exchange data with any other"
     problem = plan.work.placement_problem
     measures = None if problem is None else problem.measures
     if measures is not None and measures.unit != "copies" and settings.balance is not None:
@@ -299,6 +326,7 @@ _FINDERS: Final[tuple[Callable[[PlanFacts], Iterator[str]], ...]] = (
     explain_breaks,
     _crowded_places,
     _uneven_loads,
+    _too_many_peers,
     _kept_out_of_place,
     _unmet_pins,
     _sums_not_balanced,

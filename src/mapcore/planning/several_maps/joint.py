@@ -24,8 +24,10 @@ from mapcore.planning.drafting import (
     masters_wanted,
     place_copies,
     with_masters_kept,
+    within_peers,
 )
 from mapcore.planning.nodes import ACTIVE
+from mapcore.planning.peers.outcome import PeersOutcome
 from mapcore.planning.placing.coupled import is_coupled
 from mapcore.planning.placing.load_ranges import LoadRanges, load_ranges
 from mapcore.planning.placing.placement import Placement
@@ -57,15 +59,18 @@ def plan_maps(changed: Sequence[ChangedCluster], changes: Changes) -> list[Plan]
     drafts = [draft_of(each, changes, None) for each in changed]
     copies = _Copies(drafts) if changed[0].moves_data else None
     placements: list[Placement | None] = [None] * len(drafts)
+    peers: list[PeersOutcome | None] = [None] * len(drafts)
     if copies is not None:
         copies.place_all()
         for number, draft in enumerate(drafts):
             placed = copies.placements[number]
             placed = with_masters_kept(draft, copies.problems[number], placed)
-            copies.placements[number] = placements[number] = placed
+            copies.placements[number] = placed
+        peers = copies.keep_to_peers()
+        placements = [copies.placements[number] for number in range(len(drafts))]
     wanted = [
-        masters_wanted(draft, placement)
-        for draft, placement in zip(drafts, placements, strict=True)
+        masters_wanted(draft, placement, of_map)
+        for draft, placement, of_map in zip(drafts, placements, peers, strict=True)
     ]
     masters = _Masters(drafts, wanted)
     masters.choose_all()
@@ -78,7 +83,8 @@ def plan_maps(changed: Sequence[ChangedCluster], changes: Changes) -> list[Plan]
         own = Standing(held[number], masters.held[number], partitions[number], bytes_held[number])
         others = total - own
         problem, placement = (None, None) if copies is None else copies.result(number, total.copies)
-        plans.append(finish(draft, problem, placement, *masters.result(number), others))
+        roles = masters.result(number)
+        plans.append(finish(draft, problem, placement, *roles, others, peers=peers[number]))
     return plans
 
 
@@ -160,6 +166,18 @@ class _Copies:
                     total = self._place(number, total)
             if np.array_equal(before, total):
                 return
+
+    def keep_to_peers(self) -> list[PeersOutcome | None]:
+        """Place the maps that limit peers within them, with the loads that they have."""
+        outcomes = []
+        for number, draft in enumerate(self.drafts):
+            problem, placement = self.result(number, self.held.sum(axis=0))
+            placed, outcome = within_peers(draft, problem, placement)
+            outcomes.append(outcome)
+            if outcome is not None:
+                self.placements[number] = placed
+                self.held[number] = _loads(placed.nodes, problem.eligible)
+        return outcomes
 
     def result(self, number: int, total: Ints) -> tuple[PlacementProblem, Placement]:
         """Return the problem and placement of a map beside all others as they are at the end."""
