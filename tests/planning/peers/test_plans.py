@@ -139,6 +139,46 @@ def test_a_policy_has_no_say_where_peers_are_limited() -> None:
         mapcore.plan(cluster((4, 4), 4), map="m", policy=lambda partition, node: 0.0)
 
 
+def test_every_pin_is_met_within_the_peers_of_its_nodes() -> None:
+    pinned = {str(number): [f"n{number % 6}"] for number in range(48)}
+    plan = mapcore.plan(cluster((4, 4, 4), 8, partitions=96, pinned=pinned), map="m")
+    assert all(plan.target.state(number, number % 6) for number in range(48))
+    assert most_peers(plan) <= 8
+    assert np.ptp(plan.loads_after()) == 0
+
+
+def after(plan: Plan, **changes: Any) -> Plan:
+    """Plan again, from where a plan leads."""
+    following: Plan = mapcore.plan(plan.cluster.with_current(plan.target, "m"), map="m", **changes)
+    return following
+
+
+@pytest.mark.parametrize("reading", ["plan", "failover"])
+def test_changes_stay_within_peers(reading: str) -> None:
+    asked = {"count": 10, "after": reading}
+    plan = mapcore.plan(cluster((10, 10, 10, 10), asked, partitions=1024), map="m")
+    changes: list[dict[str, Any]] = [
+        {"add": {"x": "z0"}},
+        {"remove": ["n7"]},
+        {"swap": {"n12": "y"}},
+        {"remove": ["n30", "x"]},
+        {"fail": ["n1"], "rebuild": True},
+        {"maintain": ["n2"], "rebuild": True},
+        {"activate": ["n2"], "rebuild": True},
+    ]
+    for change in changes:
+        plan = after(plan, **change)
+        assert most_peers(plan, after_failover=reading == "failover") <= 10
+        assert not [text for text in plan.warnings if "maxPeers" in text]
+        assert plan.certificate.faults == ()
+
+
+def test_planning_again_changes_nothing() -> None:
+    plan = mapcore.plan(cluster((9, 7, 5), 8, partitions=512), map="m")
+    again = after(plan)
+    assert (len(again.moves), len(again.role_changes)) == (0, 0)
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     st.lists(st.integers(1, 8), min_size=1, max_size=5),

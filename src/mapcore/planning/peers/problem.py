@@ -149,7 +149,9 @@ def limits_of(problem: PeersProblem, max_peers: int) -> PeerLimits:
         max_peers,
         np.ascontiguousarray(placement.levels),
         np.ascontiguousarray(classes.numbers),
-        np.ascontiguousarray(classes.group_nodes[classes.groups] & open_nodes(placement)).view(np.uint8),
+        np.ascontiguousarray(classes.group_nodes[classes.groups] & open_nodes(placement)).view(
+            np.uint8
+        ),
         np.ascontiguousarray(problem.class_shares),
         np.ascontiguousarray(pinned),
         ancestors,

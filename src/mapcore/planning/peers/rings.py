@@ -166,7 +166,7 @@ def _set_pins(problem: PeersProblem, rows: NDArray[np.int32]) -> None:
         lacking = np.flatnonzero((nodes >= 0) & ~(rows == nodes[:, None]).any(axis=1))
         there, wanted = rows[lacking], nodes[lacking]
         is_pinned = (there[:, :, None] == pinned[lacking][:, None, :]).any(axis=2)
-        score = np.where(is_pinned, -2, 0) + (there < 0)
+        score = np.where(is_pinned, -9, 0) + (there < 0)
         if len(levels):
             score += 2 * ((levels[0][there] == levels[0][wanted][:, None]) & (there >= 0))
         # The last of the best: rather a slave than the master.
