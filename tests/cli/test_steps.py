@@ -121,6 +121,41 @@ def test_maps_share_their_throttles_where_none_is_named(run: Run, write: Write) 
     assert header["heldBackBy"]["maxBackfills"] == 1
 
 
+def three_maps() -> dict[str, Any]:
+    """Return a document with two maps on their way, and one that has no target."""
+    document = changing()
+    users = document["maps"]["users"]
+    document["maps"] |= {"orders": users, "logs": {"current": users["current"]}}
+    return document
+
+
+def test_all_maps_that_change_are_scheduled_together(run: Run, write: Write) -> None:
+    path = write(three_maps())
+    header, *steps = read_lines(run("steps", path, "--json").stdout)
+    assert header["maps"] == ["users", "orders"]
+    streams = [(each["round"], each["map"]) for each in steps if each["kind"] == "stream"]
+    assert [when for when, _ in streams] == [1, 2, 3, 4]
+    assert {name for when, name in streams if when <= 2} == {"users", "orders"}
+    header, *steps = read_lines(run("steps", path, "--json", "--map", "orders").stdout)
+    assert (header["map"], header["rounds"]) == ("orders", 2)
+    both = run("steps", path, "--json", "--map", "orders", "--map", "users").stdout
+    assert read_lines(both)[0]["rounds"] == 4
+
+
+def test_a_partition_of_one_of_several_maps_is_named_with_it(run: Run, write: Write) -> None:
+    path = write(three_maps())
+    for options in ((), ("--next",)):
+        lines = run("steps", path, "--partition", "orders/1", "--json", *options).stdout
+        _, *steps = read_lines(lines)
+        assert {(step["map"], step["partition"]) for step in steps} <= {("orders", "1")}
+        lines = run("steps", path, "--partition", "1", "--json").stdout
+        _, *steps = read_lines(lines)
+        assert {step["map"] for step in steps} == {"users", "orders"}
+    wrong = run("steps", path, "--partition", "logs/1")
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "found no partition 'logs/1' (--partition)" in wrong.stderr
+
+
 def test_a_node_that_is_gone_is_failed_over(run: Run, write: Write) -> None:
     document = changing()
     document["maps"]["users"]["target"] = partitions(*[{"master": ["b"], "slave": ["c"]}] * 2)
@@ -135,7 +170,7 @@ def test_changes_that_cannot_be_made_exit_with_1(run: Run, write: Write) -> None
     lines = result.stdout.splitlines()
     at = lines.index("cannot be done")
     rows = [line.split(maxsplit=5) for line in lines[at + 2 :]]
-    assert ["0", "c", "null", "->", "slave", "c is gone"] in rows
+    assert ["users", "0", "c", "null", "->", "slave  c is gone"] in rows
     assert len(rows) == 4
 
 
@@ -203,7 +238,10 @@ def test_what_is_wrong_is_said_in_one_line(run: Run, write: Write) -> None:
     result = run("steps", path, "--map", "logs")
     assert result.exit_code == 2
     assert result.stderr.endswith("found current, expected a target map\n")
-    assert "found 2 maps (users, logs), expected one" in run("steps", path).stderr
+    document = two_maps()
+    del document["maps"]["users"]["target"]
+    message = "found no target beside a current map in users, logs, expected both for one of them"
+    assert message in run("steps", write(document, "none.json")).stderr
     result = run("steps", path, "--map", "users", "--partition", "7")
     assert (result.exit_code, result.stderr.split(": ")[-1]) == (
         2,

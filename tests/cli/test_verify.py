@@ -98,6 +98,26 @@ def test_a_schedule_for_other_throttles_is_proven_by_those(run: Run, document: s
     assert run("verify", document, "-", *wider, stdin=made).exit_code == 0
 
 
+def test_the_steps_of_all_maps_are_proven_together(run: Run, write: Write) -> None:
+    document = changing()
+    document["maps"]["orders"] = document["maps"]["users"]
+    path = write(document)
+    assert run("verify", path).stdout.startswith("safe: 16 steps")
+    made = run("steps", path, "--json").stdout
+    assert run("verify", path, "-", stdin=made).exit_code == 0
+    one = run("steps", path, "--map", "users", "--json").stdout
+    assert run("verify", path, "-", "--map", "users", stdin=one).exit_code == 0
+    short = run("verify", path, "-", stdin=one)
+    assert short.exit_code == 1
+    assert "(target)" in short.stdout
+    other = run("steps", path, "--map", "orders", "--json").stdout
+    beside = one + "\n".join(other.splitlines()[1:])
+    assert "(throttle)" in run("verify", path, "-", stdin=beside).stdout
+    unknown = run("verify", path, "-", "--map", "orders", stdin=one)
+    assert unknown.exit_code == 1
+    assert "map 'users'" in unknown.stdout
+
+
 def test_only_one_of_the_files_can_be_standard_input(run: Run) -> None:
     assert "only one of document and schedule" in run("verify", "-", "-").stderr
 

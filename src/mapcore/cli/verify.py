@@ -10,20 +10,17 @@ import msgspec
 
 import mapcore
 from mapcore.actualizing.verifying.verdicts import Verification
+from mapcore.cli.changing import changing_works, gone_option, maps_option
 from mapcore.cli.inputs import (
     STDIN,
     STDIN_SOURCE,
-    choose_form,
-    choose_map,
     document_argument,
     fail,
     json_option,
-    map_option,
     read_cluster,
 )
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import print_json, styled
-from mapcore.cli.steps import gone_option
 from mapcore.cli.throttles import throttle_option, with_throttles
 from mapcore.errors import DocumentError, MapError, ScheduleError
 
@@ -35,7 +32,7 @@ NOT_SAFE: Final = 1
 @click.command()
 @document_argument()
 @document_argument("schedule", required=False, metavar="[SCHEDULE]")
-@map_option
+@maps_option
 @gone_option
 @throttle_option
 @json_option
@@ -44,7 +41,7 @@ def verify(
     ctx: click.Context,
     doc: str,
     schedule: str | None,
-    map_name: str | None,
+    map_names: tuple[str, ...],
     gone: tuple[str, ...],
     throttles: Sequence[tuple[str, int | None]],
     as_json: bool,
@@ -55,10 +52,11 @@ def verify(
     them, whoever made it; or - for standard input. Without it, proves the schedule that `steps`
     makes.
 
-    Walks the steps from the current map of DOC: each must be allowed by the transition tables and
+    Walks the steps from the current maps of DOC: each must be allowed by the transition tables and
     find what it expects; there is never a second master, never fewer copies in sync than there
-    were or shall be, never a throttle overrun, no copy is filled twice; and in the end the map is
-    the target.
+    were or shall be, spread, rules and peers are kept, never a throttle is overrun, no copy is
+    filled twice; and in the end each map is its target. The steps of all maps that have both are
+    walked together.
 
     Exit status: 0 safe, 1 not safe, 2 wrong use, or a file that holds no steps.
     """
@@ -66,36 +64,17 @@ def verify(
         raise click.UsageError("only one of document and schedule can be standard input.")
     cluster = read_cluster(doc)
     config = with_throttles(cluster, throttles)
-    name, entry = choose_map(cluster, doc, map_name)
-    _, current = choose_form(entry, doc, "current", only=True)
-    _, target = choose_form(entry, doc, "target", only=True)
+    works = changing_works(cluster, doc, map_names)
     is_by_line = True
     try:
         if schedule is not None:
             steps, is_by_line = _read(schedule)
         else:
             with progress("scheduling"):
-                made = mapcore.schedule(
-                    current,
-                    target,
-                    config,
-                    nodes=cluster.nodes,
-                    settings=entry.settings,
-                    name=name,
-                    gone=gone,
-                )
+                made = mapcore.schedule(works, None, config, nodes=cluster.nodes, gone=gone)
                 steps = list(made.to_json_lines())
         with progress("verifying"):
-            proof = mapcore.verify(
-                current,
-                target,
-                steps,
-                config,
-                nodes=cluster.nodes,
-                settings=entry.settings,
-                name=name,
-                gone=gone,
-            )
+            proof = mapcore.verify(works, None, steps, config, nodes=cluster.nodes, gone=gone)
     except (ScheduleError, MapError) as error:
         fail(doc, str(error))
     except DocumentError as error:
