@@ -13,13 +13,23 @@ from collections import Counter
 from typing import Any
 
 import mapcore
-from mapcore.actualizing.next_steps import NextSteps, next_steps
+from mapcore.actualizing.next_steps import NextSteps, next_steps_of_maps
 from mapcore.actualizing.steps import Step
+from mapcore.actualizing.works import Work
+from mapcore.cluster import Cluster
 from tests.actualizing.executor import Copy, Executor, Limits, Row
 
 PLACES = ["null", "dead", "slave", "master"] * 3 + ["pendingSlave", "pendingMaster"]
 RUNS = ["stopped", "warming", "running", "cooling"]
 SCANS = {"ssd": 10, "hdd": 1}
+THROTTLES = [
+    "maxStreamsIntoNode",
+    "maxStreamsOutOfNode",
+    "maxStreamsPerNode",
+    "maxStreamsBetweenZones",
+    "maxBackfills",
+    "maxSteps",
+]
 
 
 class World:
@@ -29,7 +39,9 @@ class World:
         self.random = random.Random(seed)
         chance = self.random.random
         self.names = [f"n{i}" for i in range(self.random.randint(2, 7))]
-        self.partitions = [str(i) for i in range(self.random.randint(1, 6))]
+        self.maps = self.random.choice([["map"], ["map"], ["users", "orders"]])
+        count = self.random.choice([1, 3, 8]) // len(self.maps) or 1
+        self.partitions = [f"{name}/{i}" for name in self.maps for i in range(count)]
         self.single = chance() < 0.6
         self.calm = chance() < 0.4
         self.odd_states = chance() < 0.3
@@ -54,21 +66,20 @@ class World:
         )
         self.target = self.random_target()
         self.old_targets = [self.target]
-        self.peak = 0
-        self.measure_peak()
+        self.peaks = dict.fromkeys(self.maps, 0)
+        self.measure_peaks()
 
     def random_config(self) -> dict[str, Any]:
-        def limit(*values: int | None) -> int | None:
-            return self.random.choice([None, 1, 2, *values])
-
+        # Throttles hide one another: often only one of them holds anything back.
+        alone = self.random.choice([None, None, *THROTTLES])
         rate = self.random.random() < 0.2
-        return {
-            "maxStreamsIntoNode": limit(),
-            "maxStreamsOutOfNode": limit(),
-            "maxStreamsPerNode": limit(None, 3),
-            "maxStreamsBetweenZones": limit(None),
-            "maxBackfills": limit(None, None),
-            "maxSteps": limit(None, 3),
+
+        def limit(name: str) -> int | None:
+            if alone is not None:
+                return self.random.choice([1, 2]) if name == alone else None
+            return self.random.choice([None, None, 1, 2, 3])
+
+        return {name: limit(name) for name in THROTTLES} | {
             "maxChangesPerPartition": self.random.choice([1, 1, 2, None]),
             "maxFullScansPerVolumeType": self.random.choice([{}, {"ssd": 2}, {"ssd": 1, "hdd": 2}]),
             "maxBytesPerSecondPerNode": 1000 if rate else None,
@@ -151,7 +162,7 @@ class World:
             | ({"mode": "gone"} if name in self.gone else {})
             for name, node in self.nodes.items()
         }
-        partitions = {}
+        maps: dict[str, dict[str, Any]] = {name: {} for name in self.maps}
         for partition, row in rows.items():
             fields: dict[str, Any] = {"size": self.sizes[partition]} if self.has_sizes else {}
             for node, copy in row.items():
@@ -160,17 +171,22 @@ class World:
                     fields.setdefault("running", {})[node] = copy.running
                 if copy.pauses:
                     fields.setdefault("paused", {})[node] = sorted(copy.pauses)
-            partitions[partition] = fields
+            name, number = partition.split("/")
+            maps[name][number] = fields
         tree = {
             "settings": {"assignment": "masterSlave" if self.single else "multiMaster"},
             "config": self.config,
             "nodes": nodes,
-            "map": {
-                "type": "current",
-                "numPartitions": len(self.partitions),
-                "keyFunc": "hash-crc32",
-                "version": [1, revision],
-                "partitions": partitions,
+            "maps": {
+                name: {
+                    "current": {
+                        "numPartitions": len(partitions),
+                        "keyFunc": "hash-crc32",
+                        "version": [1, revision],
+                        "partitions": partitions,
+                    }
+                }
+                for name, partitions in maps.items()
             },
         }
         return json.dumps(tree)
@@ -178,19 +194,35 @@ class World:
     def ask(self) -> NextSteps:
         """Ask what may start, of a process that has just been started."""
         cluster = mapcore.loads(self.document(self.executor.rows, self.revision))
-        target = mapcore.loads(self.document(self.target, 0)).current
-        assert cluster.current is not None
+        targets = mapcore.loads(self.document(self.target, 0))
+        works = {name: self.work(name, cluster, targets) for name in self.maps}
+        return next_steps_of_maps(works, cluster.config, self.now, nodes=cluster.nodes)
+
+    def work(self, name: str, cluster: Cluster, targets: Cluster) -> Work:
+        current, target = cluster.maps[name].current, targets.maps[name].current
+        assert current is not None
         assert target is not None
-        return next_steps(
-            cluster.current,
+        prefix = f"{name}/"
+        lines = [
+            json.dumps(step | {"partition": step["partition"].removeprefix(prefix)})
+            for step in self.executor.in_flight.values()
+            if step["map"] == name
+        ]
+        return Work(
+            current,
             target,
-            [Step.from_json(json.dumps(step)) for step in self.executor.in_flight.values()],
-            cluster.config,
-            self.now,
-            nodes=cluster.nodes,
-            settings=cluster.settings,
-            dead_since=self.dead_since,
-            accept_loss=self.given_up,
+            [Step.from_json(line) for line in lines],
+            cluster.settings,
+            dead_since={
+                (partition.removeprefix(prefix), node): since
+                for (partition, node), since in self.dead_since.items()
+                if partition.startswith(prefix)
+            },
+            accept_loss=[
+                partition.removeprefix(prefix)
+                for partition in self.given_up
+                if partition.startswith(prefix)
+            ],
         )
 
     def turn(self, *, share: float = 1.0) -> int:
@@ -211,35 +243,54 @@ class World:
 
     def start(self, step: Step) -> None:
         tree = json.loads(step.to_json())
+        tree["partition"] = f"{step.map}/{step.partition}"
         if tree.get("to") == "null":
-            since = self.dead_since.get((step.partition, str(step.node)), -1e9)
+            since = self.dead_since.get((tree["partition"], tree["node"]), -1e9)
             assert self.now - since >= self.config["deadGraceSeconds"], tree
+        if (tree.get("from"), tree.get("to")) == ("slave", "dead") and tree[
+            "node"
+        ] not in self.gone:
+            self.check_nothing_is_left_to_fill(tree)
         if tree["kind"] == "takeover" and tree["source"]["to"] == "slave":
             self.check_peak(tree)
-        self.executor.start(step.to_json())
+        self.executor.start(json.dumps(tree))
 
-    def masters(self) -> Counter[str]:
+    def check_nothing_is_left_to_fill(self, step: dict[str, Any]) -> None:
+        """New copies are filled before old ones go."""
+        row = self.executor.rows[step["partition"]]
+        for node, copy in self.target[step["partition"]].items():
+            if copy.in_sync and node not in self.gone and node not in self.unreachable:
+                assert node in row, (step, node)
+                assert row[node].in_sync, (step, node)
+
+    def masters(self, rows: dict[str, Row], name: str) -> Counter[str]:
+        """Count the partitions of a map that each node leads, or is about to."""
         found: Counter[str] = Counter()
-        for row in self.executor.rows.values():
-            found.update(node for node, copy in row.items() if copy.leads)
-        for step in self.executor.in_flight.values():
-            if step["kind"] == "takeover":
+        for partition, row in rows.items():
+            if partition.startswith(f"{name}/"):
+                found.update(node for node, copy in row.items() if copy.leads)
+        for step in self.executor.in_flight.values() if rows is self.executor.rows else ():
+            if step["kind"] == "takeover" and step["map"] == name:
                 found[step["target"]["node"]] += 1
         return found
 
-    def measure_peak(self) -> None:
+    def measure_peaks(self) -> None:
         """Note the most masters that any node has, or shall have."""
-        goals = Counter(
-            node for row in self.target.values() for node, copy in row.items() if copy.leads
-        )
-        self.peak = max([*self.masters().values(), *goals.values()], default=0)
+        for name in self.maps:
+            now = self.masters(self.executor.rows, name)
+            goals = self.masters(self.target, name)
+            self.peaks[name] = max([*now.values(), *goals.values()], default=0)
 
     def check_peak(self, step: dict[str, Any]) -> None:
         if not self.calm or not self.single:
             return
-        busy = any(s["kind"] in ("stream", "takeover") for s in self.executor.in_flight.values())
-        after = self.masters()[step["target"]["node"]] + 1
-        assert after <= self.peak + (not busy), ("peak", step, after, self.peak)
+        name = step["map"]
+        busy = any(
+            other["kind"] in ("stream", "takeover") and other["map"] == name
+            for other in self.executor.in_flight.values()
+        )
+        after = self.masters(self.executor.rows, name)[step["target"]["node"]] + 1
+        assert after <= self.peaks[name] + (not busy), ("peak", step, after, self.peaks)
 
     def complete(self, step_id: str) -> None:
         step = self.executor.in_flight[step_id]
@@ -253,7 +304,9 @@ class World:
                 self.dead_since[partition, node] = self.now
         is_planned = step["kind"] == "takeover" and step["source"]["to"] == "slave"
         if not is_planned:
-            self.peak = max([self.peak, *self.masters().values()])
+            name = step["map"]
+            now = self.masters(self.executor.rows, name)
+            self.peaks[name] = max([self.peaks[name], *now.values()])
 
     def happen(self) -> None:
         """Let one thing happen."""
@@ -290,7 +343,7 @@ class World:
     def aim(self, target: dict[str, Row]) -> None:
         self.target = target
         self.old_targets.append(target)
-        self.measure_peak()
+        self.measure_peaks()
         # What leads elsewhere is cancelled before it may be completed.
         for step in self.ask().cancel:
             self.executor.fail(step.id)
