@@ -40,13 +40,16 @@ public:
     // Visit the positions in `placed` of copies that are new and not pinned. Kept copies come first.
     template <class Visit>
     void each_new(Visit visit) const {
-        for (std::size_t p = 0; p < g_.row_count; p++) {
-            const std::size_t first = p * g_.width;
-            for (std::size_t i = first + g_.width; i-- > first;) {
-                if (g_.placed[i] < 0) continue;
-                if (holds(p, g_.placed[i])) break;
-                if (!contains(g_.pinned, g_.pinned_width, p, g_.placed[i])) visit(i);
-            }
+        for (std::size_t p = 0; p < g_.row_count; p++) each_new(p, visit);
+    }
+
+    template <class Visit>
+    void each_new(std::size_t p, Visit visit) const {
+        const std::size_t first = p * g_.width;
+        for (std::size_t i = first + g_.width; i-- > first;) {
+            if (g_.placed[i] < 0) continue;
+            if (holds(p, g_.placed[i])) break;
+            if (!contains(g_.pinned, g_.pinned_width, p, g_.placed[i])) visit(i);
         }
     }
 

@@ -1,9 +1,11 @@
 #include "scatter.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <utility>
-#include <cstring>
+#include <vector>
 
 #include "pairs.hpp"
 #include "partners.hpp"
@@ -22,18 +24,20 @@ public:
     Scatter(const Given &given, const Masters &masters, Clock &clock)
         : copies_(given),
           masters_(masters),
+          led_(given, masters.is_master),
           clock_(clock),
           scorer_(masters.policy),
           attempts_left_(masters.most_attempts) {}
 
     std::int64_t run() {
-        std::vector<std::int32_t> doubtful = find_doubtful();
+        const Given &given = copies_.given();
+        if (given.row_count * given.width > MOST_POSITIONS) return 0;
+        Concerned concerned;
+        std::vector<std::int32_t> doubtful = find_doubtful(concerned);
         if (doubtful.empty()) return 0;
-        pairs_.emplace(copies_.given(), masters_.is_master);
-        counts_.assign(limits_.size(), 0);
+        pairs_.emplace(led_, given.row_count, concerned);
         keep_crowded(doubtful);
         if (doubtful.empty()) return 0;
-        find_new_slaves();
         std::vector<std::size_t> numbers = slaves_of(doubtful);
         std::int64_t exchanges = 0;
         for (std::size_t sweep = 0; sweep < SWEEPS; sweep++) {
@@ -47,64 +51,94 @@ public:
     }
 
 private:
-    // The limit of pairs of each node, and the nodes that may exceed theirs.
-    std::vector<std::int32_t> find_doubtful() {
-        const Given &given = copies_.given();
-        const auto node_count = static_cast<std::size_t>(given.node_count);
-        std::vector<std::int64_t> leads(node_count, 0);
-        std::vector<std::int32_t> fewest(node_count, static_cast<std::int32_t>(given.width));
-        for (std::size_t first = 0; first < given.row_count * given.width; first += given.width) {
+    // Lists the new slaves, and finds which nodes are concerned, the limit of pairs of each node, and
+    // the masters that may exceed theirs.
+    std::vector<std::int32_t> find_doubtful(Concerned &concerned) {
+        const Copies copies = copies_;
+        const Led led = led_;
+        const std::uint8_t *is_master = masters_.is_master;
+        const std::size_t row_count = copies.given().row_count, width = copies.given().width;
+        const std::int32_t *placed = copies.given().placed;
+        const auto node_count = static_cast<std::size_t>(copies.given().node_count);
+        std::vector<Seen> facts(node_count, Seen{0, 0, static_cast<std::int32_t>(width), false});
+        concerned.is_slave.assign(node_count, 0);
+        slaves_.reset(new std::uint32_t[row_count * width]);
+        Seen *seen = facts.data();
+        std::uint8_t *is_slave = concerned.is_slave.data();
+        std::uint32_t *last = slaves_.get();
+        for (std::size_t p = 0; p < row_count; p++) {
+            const std::uint32_t *first = last;
+            copies.each_new(p, [&](std::size_t i) {
+                *last = static_cast<std::uint32_t>(i);
+                last += !is_master[i];
+                is_slave[placed[i]] |= !is_master[i];
+            });
             std::int32_t slaves = 0;
-            for (std::size_t i = first; i < first + given.width; i++)
-                slaves += given.placed[i] >= 0 && !masters_.is_master[i];
-            for (std::size_t i = first; i < first + given.width; i++) {
-                if (given.placed[i] < 0 || !masters_.is_master[i]) continue;
-                leads[given.placed[i]]++;
-                if (slaves > 0) fewest[given.placed[i]] = std::min(fewest[given.placed[i]], slaves);
-            }
+            for (std::size_t i = p * width; i < (p + 1) * width; i++)
+                slaves += placed[i] >= 0 && !is_master[i];
+            const std::int32_t few = slaves > 0 ? slaves : static_cast<std::int32_t>(width);
+            led.each_master(p, [&](std::int32_t m) {
+                seen[m].leads++;
+                seen[m].pairs += slaves;
+                seen[m].fewest = std::min(seen[m].fewest, few);
+                seen[m].has_new |= first != last;
+            });
         }
+        slave_count_ = static_cast<std::size_t>(last - slaves_.get());
         std::vector<std::int32_t> doubtful;
+        concerned.pairs.assign(node_count, 0);
         limits_.resize(node_count);
         for (std::size_t m = 0; m < node_count; m++) {
             const std::int64_t reach = std::max<std::int64_t>(1, masters_.reach[m]);
-            limits_[m] = fewest[m] * ((leads[m] + reach - 1) / reach);
-            if (leads[m] > limits_[m]) doubtful.push_back(static_cast<std::int32_t>(m));
+            limits_[m] = facts[m].fewest * ((facts[m].leads + reach - 1) / reach);
+            if (!facts[m].has_new) continue;
+            concerned.pairs[m] = facts[m].pairs;
+            if (facts[m].leads > limits_[m]) doubtful.push_back(static_cast<std::int32_t>(m));
         }
         return doubtful;
     }
 
     // Keep the nodes with a pair that occurs more often than it should.
     void keep_crowded(std::vector<std::int32_t> &nodes) {
+        // Counts go on from the pairs of all masters before, so none has to be set back to zero.
+        std::vector<std::int64_t> counts(limits_.size(), 0);
+        std::int64_t before = 0;
         const auto is_even = [&](std::int32_t m) {
             clock_.work(pairs_->end(m) - pairs_->begin(m));
-            std::int32_t highest = 0;
-            for (const std::int32_t *s = pairs_->begin(m); s != pairs_->end(m); s++)
-                highest = std::max(highest, ++counts_[*s]);
-            for (const std::int32_t *s = pairs_->begin(m); s != pairs_->end(m); s++) counts_[*s] = 0;
-            return highest <= limits_[m];
+            std::int64_t highest = before;
+            for (const std::int32_t *s = pairs_->begin(m); s != pairs_->end(m); s++) {
+                counts[*s] = std::max(counts[*s], before) + 1;
+                highest = std::max(highest, counts[*s]);
+            }
+            const bool is_within = highest - before <= limits_[m];
+            before += pairs_->end(m) - pairs_->begin(m);
+            return is_within;
         };
         nodes.erase(std::remove_if(nodes.begin(), nodes.end(), is_even), nodes.end());
-    }
-
-    void find_new_slaves() {
-        slaves_.reserve(copies_.given().row_count * copies_.given().width);
-        copies_.each_new([&](std::size_t i) {
-            if (!masters_.is_master[i]) slaves_.push_back(i);
-        });
     }
 
     // The numbers of the new slaves of these masters.
     std::vector<std::size_t> slaves_of(const std::vector<std::int32_t> &masters) const {
         std::vector<std::uint8_t> is_among(limits_.size(), 0);
         for (const std::int32_t m : masters) is_among[m] = 1;
+        const Led led = led_;
+        const std::size_t row_count = copies_.given().row_count;
         std::vector<std::size_t> numbers;
-        for (std::size_t number = 0; number < slaves_.size(); number++) {
-            bool is_one = false;
-            pairs_->each_master(
-                copies_.row(slaves_[number]), [&](std::int32_t m) { is_one |= is_among[m] != 0; });
-            if (is_one) numbers.push_back(number);
+        for (std::size_t p = 0; p < row_count; p++) {
+            std::uint8_t is_one = 0;
+            led.each_master(p, [&](std::int32_t m) { is_one |= is_among[m]; });
+            if (is_one) add_numbers(p, numbers);
         }
         return numbers;
+    }
+
+    // Adds those of a row: new slaves are listed row by row.
+    void add_numbers(std::size_t p, std::vector<std::size_t> &numbers) const {
+        const std::size_t width = copies_.given().width;
+        const std::uint32_t *begin = slaves_.get(), *end = begin + slave_count_;
+        for (const std::uint32_t *at = std::lower_bound(begin, end, p * width);
+             at != end && *at < (p + 1) * width; at++)
+            numbers.push_back(static_cast<std::size_t>(at - begin));
     }
 
     std::vector<std::size_t> most_crowded_first(const std::vector<std::size_t> &numbers) const {
@@ -121,7 +155,7 @@ private:
 
     // Exchange the slave with the first partner that helps, which joins `numbers`.
     bool move_one(std::size_t number, std::size_t sweep, std::vector<std::size_t> &numbers) {
-        const Partners partners(slaves_.size());
+        const Partners partners(slave_count_);
         const std::size_t one = slaves_[number];
         if (excess_of(one) == 0) return false;
         for (std::size_t attempt = 0; attempt < partners.tries(); attempt++) {
@@ -141,7 +175,7 @@ private:
     // How far a pair of the slave is above its limit.
     std::int64_t excess_of(std::size_t position) const {
         std::int64_t excess = 0;
-        pairs_->each_master(copies_.row(position), [&](std::int32_t m) {
+        led_.each_master(copies_.row(position), [&](std::int32_t m) {
             excess = std::max(excess, pairs_->count(m, copies_.node(position)) - limits_[m]);
         });
         return excess;
@@ -179,13 +213,13 @@ private:
             highest_before = std::max(highest_before, was);
             highest_after = std::max(highest_after, gets);
         };
-        pairs_->each_master(copies_.row(one), [&](std::int32_t m) {
-            pairs_->each_master(copies_.row(other), [&](std::int32_t n) { is_shared |= m == n; });
+        led_.each_master(copies_.row(one), [&](std::int32_t m) {
+            led_.each_master(copies_.row(other), [&](std::int32_t n) { is_shared |= m == n; });
         });
         if (is_shared) return false;
-        pairs_->each_master(copies_.row(one), [&](std::int32_t m) { weigh(m, a, b); });
+        led_.each_master(copies_.row(one), [&](std::int32_t m) { weigh(m, a, b); });
         if (change >= 0 && highest_after > highest_before) return false;
-        pairs_->each_master(copies_.row(other), [&](std::int32_t m) { weigh(m, b, a); });
+        led_.each_master(copies_.row(other), [&](std::int32_t m) { weigh(m, b, a); });
         return change < 0 && highest_after <= highest_before;
     }
 
@@ -200,22 +234,33 @@ private:
 
     void exchange(std::size_t one, std::size_t other) {
         const std::int32_t a = copies_.node(one), b = copies_.node(other);
-        pairs_->each_master(
+        led_.each_master(
             copies_.row(one), [&](std::int32_t m) { pairs_->replace(m, a, b); });
-        pairs_->each_master(
+        led_.each_master(
             copies_.row(other), [&](std::int32_t m) { pairs_->replace(m, b, a); });
         copies_.exchange(one, other);
     }
 
+    // What the rows that a node leads have in common.
+    struct Seen {
+        std::int64_t pairs;
+        std::int32_t leads;
+        std::int32_t fewest;  // slaves of a row
+        bool has_new;
+    };
+
+    static constexpr std::size_t MOST_POSITIONS = std::numeric_limits<std::uint32_t>::max();
+
     Copies copies_;
     const Masters &masters_;
+    Led led_;
     Clock &clock_;
     Scorer scorer_;
     std::int64_t attempts_left_;
     std::optional<Pairs> pairs_;
     std::vector<std::int64_t> limits_;   // by node: how often each of its pairs may occur
-    std::vector<std::int32_t> counts_;   // by node, zero between uses
-    std::vector<std::size_t> slaves_;    // positions of new slaves
+    std::unique_ptr<std::uint32_t[]> slaves_;  // positions of new slaves, row by row
+    std::size_t slave_count_ = 0;
 };
 
 }  // namespace
