@@ -94,6 +94,24 @@ def test_a_partition_is_founded_from_its_source_and_further_copies_from_the_firs
     assert run.feeds == {("0", "x"): Feed("users", "0", "a", 100)}
 
 
+def test_a_stream_from_a_copy_that_the_source_has_moved_away_is_cancelled() -> None:
+    target = index("x")
+    run = Run(index(""), {"users": users("ab")})
+    (create,) = run.next(target)
+    run.take(create)
+    (fill,) = run.next(target)
+    run.live.start(fill)
+    assert run.next(target).cancel == ()
+    pending = state_code(Placement.PENDING_MASTER)
+    run.sources["users"] = PartitionMap.from_copies([[("a", pending), ("b", SLAVE)]], "abc")
+    assert run.next(target).cancel == ()
+    run.sources["users"] = users("bc")
+    steps = run.next(target)
+    assert steps.cancel == (fill,)
+    run.live.fail(fill.id)
+    assert streams(run.to_end(target)) == ["b users/0 master => x dead -> slave"]
+
+
 def test_without_a_live_copy_of_the_source_it_waits_and_says_so() -> None:
     run = Run(index(""), {"users": users("a")})
     assert run.to_end(index("x"), gone={"a"})[0].kind is Kind.TRANSITION

@@ -108,14 +108,22 @@ class DerivedSteps(Sequence[Step]):
         own: those that `next_steps` gives for the map by itself, with what waits there.
         feeds: the streams from sources: what goes on without data first, then what is filled.
         waiting: the streams from sources that have to wait.
+        cancel: the steps under way that are to be failed before the others start: those that
+            `next_steps` would cancel, and streams from copies of a source that are not there any
+            more.
     """
 
     def __init__(
-        self, own: NextSteps, feeds: Sequence[Step], waiting: Sequence[WaitingFeed]
+        self,
+        own: NextSteps,
+        feeds: Sequence[Step],
+        waiting: Sequence[WaitingFeed],
+        cancel: Sequence[Step],
     ) -> None:
         self.own = own
         self.feeds = tuple(feeds)
         self.waiting = tuple(waiting)
+        self.cancel = tuple(dict.fromkeys((*own.cancel, *cancel)))
         self._steps = (*own, *self.feeds)
 
     def __len__(self) -> int:
@@ -178,7 +186,7 @@ def next_derived_steps(
     own = next_steps_of_maps({name: work}, config, now, nodes=view, gone=gone)
     feeding = _Feeding(work, sources, view, feed_config or config, name, follow)
     streams, waiting = feeding.steps(feeds or {}, reach or {}, own)
-    return DerivedSteps(own, streams, waiting)
+    return DerivedSteps(own, streams, waiting, feeding.cut_off())
 
 
 class _Source(NamedTuple):
@@ -263,6 +271,29 @@ class _Feeding:
             if why:
                 waiting.append(WaitingFeed(partition, want.node, str(want.source), why))
         return started, waiting
+
+    def cut_off(self) -> list[Step]:
+        """Return the streams under way whose copy of the source does not live or run any more."""
+        found = []
+        for step in self._in_flight:
+            origin = step.source
+            if step.kind is not Kind.STREAM or origin is None or origin.map not in self._sources:
+                continue
+            held = self._sources[origin.map]
+            try:
+                number = held.keys.number(origin.partition or step.partition)
+            except KeyError:
+                found.append(step)
+                continue
+            # A copy that takes part in a takeover goes on streaming.
+            if not any(
+                copy.node == origin.node
+                and copy.placement.devolved in _LIVE
+                and copy.running is not Running.STOPPED
+                for copy in held.copies(number)
+            ):
+                found.append(step)
+        return found
 
     def _wants(
         self,
