@@ -133,6 +133,7 @@ class Builder:
         target_volume: str | None,
     ) -> Step:
         name = self._situation.current.keys.name(partition)
+        names = self._view.index.names
         fields: dict[str, Any] = {
             "id": self._new_id(name),
             "map": self.name,
@@ -143,64 +144,52 @@ class Builder:
         }
         if self._epochs is not None:
             fields["epoch"] = int(self._epochs[partition])
-        names = self._view.index.names
-        placements = _PLACEMENTS[before & PLACEMENT_MASK], _PLACEMENTS[after & PLACEMENT_MASK]
+        target = End(
+            node=names[node],
+            before=_PLACEMENTS[before & PLACEMENT_MASK],
+            after=_PLACEMENTS[after & PLACEMENT_MASK],
+            volume=target_volume,
+        )
         if action == Action.FILL:
-            code = self._situation.current.state(source_partition, source) & PLACEMENT_MASK
-            origin = _PLACEMENTS[code]
-            fields |= self._stream_fields(partition)
-            elsewhere = source_partition != partition
-            parts = self._situation.merged.get(partition)
-            if parts is not None:
-                keys = self._situation.current.keys
-                fields["sources"] = tuple(keys.name(part) for part in parts)
+            origin = self._origin(partition, source, source_partition, source_volume)
             return Step(
                 kind=Kind.STREAM,
-                source=End(
-                    node=names[source],
-                    before=origin,
-                    after=origin,
-                    volume=source_volume,
-                    partition=self._situation.current.keys.name(source_partition)
-                    if elsewhere
-                    else None,
-                ),
-                target=End(
-                    node=names[node],
-                    before=placements[0],
-                    after=placements[1],
-                    volume=target_volume,
-                ),
+                source=origin,
+                target=target,
                 block=(),
-                **fields,
+                **fields | self._stream_fields(partition),
             )
         if action in (Action.TAKEOVER, Action.FAILOVER):
-            is_planned = action == Action.TAKEOVER
+            stepped_down = "slave" if action == Action.TAKEOVER else "dead"
             return Step(
                 kind=Kind.TAKEOVER,
-                source=End(
-                    node=names[other], before="master", after="slave" if is_planned else "dead"
-                ),
-                target=End(node=names[node], before=placements[0], after=placements[1]),
+                source=End(node=names[other], before="master", after=stepped_down),
+                target=target,
                 block=("write",),
                 **fields,
             )
+        fields["node"] = names[node]
+        running = [_RUNNING[(code & RUNNING_MASK) >> RUNNING_SHIFT] for code in (before, after)]
         if action == Action.RUN:
-            hop = [_RUNNING[(code & RUNNING_MASK) >> RUNNING_SHIFT] for code in (before, after)]
-            return Step(kind=Kind.RUNNING, node=names[node], before=hop[0], after=hop[1], **fields)
+            return Step(kind=Kind.RUNNING, before=running[0], after=running[1], **fields)
         if action in _PAUSES:
             what, bit = _PAUSES[Action(action)]
-            kind = Kind.PAUSE if after & bit else Kind.RESUME
-            return Step(kind=kind, node=names[node], what=what, **fields)
-        running = (after & RUNNING_MASK) >> RUNNING_SHIFT
-        if action == Action.CREATE and running != Running.RUNNING:
-            fields["running"] = _RUNNING[running]
-        return Step(
-            kind=Kind.TRANSITION,
-            node=names[node],
-            before=placements[0],
-            after=placements[1],
-            **fields,
+            return Step(kind=Kind.PAUSE if after & bit else Kind.RESUME, what=what, **fields)
+        if action == Action.CREATE and running[1] != Running.RUNNING.label:
+            fields["running"] = running[1]
+        return Step(kind=Kind.TRANSITION, before=target.before, after=target.after, **fields)
+
+    def _origin(self, partition: int, node: int, source_partition: int, volume: str | None) -> End:
+        """Return the copy that a fill reads."""
+        current = self._situation.current
+        place = _PLACEMENTS[current.state(source_partition, node) & PLACEMENT_MASK]
+        elsewhere = source_partition != partition
+        return End(
+            node=self._view.index.names[node],
+            before=place,
+            after=place,
+            volume=volume,
+            partition=current.keys.name(source_partition) if elsewhere else None,
         )
 
     def switch(self, group: Group, changes: tuple[End, ...]) -> Step:
@@ -247,6 +236,7 @@ class Builder:
         return found
 
     def _stream_fields(self, partition: int) -> dict[str, Any]:
+        """Return what streams have that other steps have not, or otherwise."""
         config, rate = self._config, self._rate
         sizes = self._situation.current.sizes
         size = None if sizes is None else int(sizes[partition])
@@ -255,6 +245,9 @@ class Builder:
             fields["size_bytes"] = size
         if rate is not None:
             fields["bytes_per_second"] = rate
+        parts = self._situation.merged.get(partition)
+        if parts is not None:
+            fields["sources"] = tuple(map(self._situation.current.keys.name, parts))
         return fields
 
     def _reason(
