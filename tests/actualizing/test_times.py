@@ -63,6 +63,31 @@ def test_unequal_streams_end_close_to_the_bound(joint: int | None) -> None:
     assert found.end_seconds <= 1.03 * found.bound_seconds
 
 
+def test_streams_are_packed_where_the_longest_first_would_end_late() -> None:
+    # Longest first puts 5, 4 and 3 into one slot and ends at 11 or later; 3 + 3 + 3 = 5 + 4.
+    rows = [(partition, 0, [1 + partition]) for partition in range(5)]
+    sizes = np.array([5.0, 4.0, 3.0, 3.0, 3.0])
+    found = find_times(moves_from_rows(rows), even_limits(6, into=2), sizes, np.ones(6))
+    assert broken_limits(moves_from_rows(rows), even_limits(6, into=2), found) == []
+    assert found.end_seconds == pytest.approx(9.0)
+
+
+def test_few_streams_from_volumes_that_are_read_one_at_a_time_end_close_to_the_bound() -> None:
+    moves, sizes = uneven(nodes=30, partitions=300, copies=2)
+    limits = even_limits(30, into=4, out=4, scans=1)
+    found = find_times(moves, limits, sizes, np.ones(30))
+    assert broken_limits(moves, limits, found) == []
+    assert found.end_seconds <= 1.03 * found.bound_seconds
+
+
+def test_streams_under_way_go_on_while_others_change_places() -> None:
+    moves, sizes = uneven(nodes=8, partitions=40, copies=2)
+    moves.in_flight[[3, 5]] = True
+    found = find_times(moves, even_limits(8, joint=2), sizes, np.ones(8))
+    assert found.starts[[3, 5]].tolist() == [0.0, 0.0]
+    assert broken_limits(moves, even_limits(8, joint=2), found) == []
+
+
 def test_equal_streams_take_as_long_as_rounds() -> None:
     rows = [(partition, 1 + partition % 4, [0]) for partition in range(12)]
     found = find_times(moves_from_rows(rows), even_limits(5), np.full(12, 10.0), np.full(5, 2.0))

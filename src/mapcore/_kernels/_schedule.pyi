@@ -52,6 +52,32 @@ def schedule_times(
     finish: NDArray[np.float64],
     choice: NDArray[np.int64],
 ) -> float: ...
+def even_sources(
+    moves: GivenMoves,
+    limits: GivenLimits,
+    size: NDArray[np.float64],
+    rate: NDArray[np.float64],
+    choice: NDArray[np.int64],
+) -> None: ...
+def tighten_times(
+    moves: GivenMoves,
+    limits: GivenLimits,
+    size: NDArray[np.float64],
+    rate: NDArray[np.float64],
+    bound: float,
+    work: int,
+    start: NDArray[np.float64],
+    finish: NDArray[np.float64],
+    choice: NDArray[np.int64],
+) -> float: ...
+def balance(
+    moves: GivenMoves,
+    length: NDArray[np.float64],
+    place: NDArray[np.int32],
+    limit: NDArray[np.int32],
+    load: NDArray[np.float64],
+    share: NDArray[np.float64],
+) -> None: ...
 def components(moves: GivenMoves, limits: GivenLimits, label: NDArray[np.int32]) -> None: ...
 def spread_takeovers(
     ready: NDArray[np.float64],

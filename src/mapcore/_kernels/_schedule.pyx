@@ -48,6 +48,11 @@ cdef extern from "schedule/engine.hpp" namespace "mapcore::schedule" nogil:
         cbool (*)(void *) noexcept nogil, void *
     ) except +
 
+    cbool find_balance "mapcore::schedule::balance"(
+        const Moves &, const double *, const int32_t *, const int32_t *, double *, double *,
+        cbool (*)(void *) noexcept nogil, void *
+    ) except +
+
     cdef struct Durations:
         const double *size
         const double *rate
@@ -55,6 +60,16 @@ cdef extern from "schedule/engine.hpp" namespace "mapcore::schedule" nogil:
     cbool find_times(
         const Moves &, const Limits &, const Durations &, int, double *, double *, int64_t *,
         double &, cbool (*)(void *) noexcept nogil, void *
+    ) except +
+
+    cbool find_even_sources "mapcore::schedule::even_sources"(
+        const Moves &, const Limits &, const Durations &, int64_t *,
+        cbool (*)(void *) noexcept nogil, void *
+    ) except +
+
+    cbool find_shorter_times "mapcore::schedule::tighten_times"(
+        const Moves &, const Limits &, const Durations &, double, int64_t, double *, double *,
+        int64_t *, double &, cbool (*)(void *) noexcept nogil, void *
     ) except +
 
     cdef struct Takeovers:
@@ -228,6 +243,91 @@ def schedule_times(
     if not is_whole:
         raise watch.raised
     return end
+
+
+def even_sources(
+    GivenMoves moves,
+    GivenLimits limits,
+    const double[::1] size,
+    const double[::1] rate,
+    int64_t[::1] choice,
+):
+    """Write the place of a source for each move, so that no source is much busier than others.
+
+    `choice` comes with the first candidate of each move.
+    """
+    cdef Watch watch = Watch()
+    cdef Durations durations
+    cdef cbool is_whole
+    if moves.moves.count == 0:
+        return
+    durations.size = &size[0]
+    durations.rate = &rate[0]
+    with nogil:
+        is_whole = find_even_sources(
+            moves.moves, limits.limits, durations, &choice[0], may_go_on, <void *>watch
+        )
+    if not is_whole:
+        raise watch.raised
+
+
+def tighten_times(
+    GivenMoves moves,
+    GivenLimits limits,
+    const double[::1] size,
+    const double[::1] rate,
+    double bound,
+    int64_t work,
+    double[::1] start,
+    double[::1] finish,
+    int64_t[::1] choice,
+):
+    """Let a time line end earlier, by `bound` if it can be; return when it ends.
+
+    `work` is how many steps to spend on it.
+    """
+    cdef Watch watch = Watch()
+    cdef Durations durations
+    cdef double end = 0.0
+    cdef cbool is_whole
+    if moves.moves.count == 0:
+        return end
+    durations.size = &size[0]
+    durations.rate = &rate[0]
+    with nogil:
+        is_whole = find_shorter_times(
+            moves.moves, limits.limits, durations, bound, work, &start[0], &finish[0],
+            &choice[0], end, may_go_on, <void *>watch
+        )
+    if not is_whole:
+        raise watch.raised
+    return end
+
+
+def balance(
+    GivenMoves moves,
+    const double[::1] length,
+    const int32_t[::1] place,
+    const int32_t[::1] limit,
+    double[::1] load,
+    double[::1] share,
+):
+    """Write how much of each move passes the place of each candidate, the busiest least busy.
+
+    A place is busy for what passes it over its limit. `load` comes with what passes each place
+    besides, and takes up the rest.
+    """
+    cdef Watch watch = Watch()
+    cdef cbool is_whole
+    if length.shape[0] == 0:
+        return
+    with nogil:
+        is_whole = find_balance(
+            moves.moves, &length[0], &place[0], &limit[0], &load[0], &share[0],
+            may_go_on, <void *>watch
+        )
+    if not is_whole:
+        raise watch.raised
 
 
 def components(GivenMoves moves, GivenLimits limits, int32_t[::1] label):

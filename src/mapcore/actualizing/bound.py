@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from mapcore._kernels import _schedule
 from mapcore.actualizing.moves import UNLIMITED, Moves, StreamLimits
 
-__all__ = ["ANY_SOURCE", "Reason", "least_rounds", "source_reason"]
+__all__ = ["ANY_SOURCE", "ClosedSet", "Reason", "closed_sets", "least_rounds", "source_reason"]
 
 ANY_SOURCE: Final = ("partition", "in", "joint", "slots", "cluster")
 """The kinds of reasons that hold whatever the sources."""
@@ -65,7 +65,7 @@ def least_rounds(moves: Moves, limits: StreamLimits) -> list[Reason]:
     if limits.between_zones < UNLIMITED:
         found += _of_zones(moves, limits)
     if limits.of_node is not None:
-        found += _of_odd_sets(moves, limits, limits.of_node)
+        found += _of_odd_sets(moves, limits)
     return sorted(found, key=lambda reason: -reason.rounds)
 
 
@@ -136,39 +136,68 @@ def _of_zones(moves: Moves, limits: StreamLimits) -> Iterator[Reason]:
         yield _reason("zones", int(loads[most]), limits.between_zones, members)
 
 
-def _of_odd_sets(moves: Moves, limits: StreamLimits, joint: NDArray[np.int32]) -> Iterator[Reason]:
-    """Sets of nodes that no move can leave, whatever its source."""
+def _of_odd_sets(moves: Moves, limits: StreamLimits) -> Iterator[Reason]:
+    for found in closed_sets(moves, limits, np.ones(len(moves), dtype=np.int64)):
+        yield _reason(found.kind, int(found.load), found.at_once, found.members)
+
+
+class ClosedSet(NamedTuple):
+    """Nodes that moves cannot leave: what the moves inside weigh, and how many can run at once."""
+
+    kind: str
+    load: float
+    at_once: int
+    members: tuple[int, ...]
+
+
+def closed_sets(
+    moves: Moves, limits: StreamLimits, weights: NDArray[np.int64] | NDArray[np.float64]
+) -> Iterator[ClosedSet]:
+    """Yield the sets of nodes under joint limits whose moves take longest, whatever their sources.
+
+    `slots` is the set of all nodes that take part. Of odd sets it is the strongest where 12 nodes
+    or fewer take part, and else the strongest of those that exchange data only among each other.
+    """
+    joint = limits.of_node
+    if joint is None:
+        return
     sources = limits.node_of_volume[moves.candidates]
     takes_part = np.zeros(limits.node_count, dtype=bool)
     takes_part[sources] = takes_part[moves.targets] = True
     taking_part = np.flatnonzero(takes_part)
     whole = int(joint[taking_part].sum(dtype=np.int64)) // 2
     if whole:
-        yield _reason("slots", len(moves), whole, taking_part.tolist())
+        yield ClosedSet("slots", weights.sum(), whole, tuple(taking_part.tolist()))
     if len(taking_part) > _MOST_NODES_FOR_ALL_SETS:
-        yield _of_components(moves, limits, joint)
+        yield _strongest_component(moves, limits, joint, weights)
         return
     place = np.searchsorted(taking_part, np.arange(limits.node_count))
     bits = np.bitwise_or.reduceat(1 << place[sources], moves.candidates_begin[:-1])
-    touched, loads = np.unique(bits | 1 << place[moves.targets], return_counts=True)
+    touched, which = np.unique(bits | 1 << place[moves.targets], return_inverse=True)
+    loads = np.bincount(which, weights, len(touched))
     sets = np.arange(1, 1 << len(taking_part))
     inside = ((touched[None, :] & ~sets[:, None]) == 0) @ loads
     member = sets[:, None] >> np.arange(len(taking_part)) & 1
-    per_round = member @ joint[taking_part].astype(np.int64) // 2
-    able = np.flatnonzero(per_round)
+    at_once = member @ joint[taking_part].astype(np.int64) // 2
+    able = np.flatnonzero(at_once)
     if able.size:
-        most = able[int((-(-inside[able] // per_round[able])).argmax())]
-        members = taking_part[member[most] == 1].tolist()
-        yield _reason("odd set", int(inside[most]), int(per_round[most]), members)
+        most = able[int((inside[able] / at_once[able]).argmax())]
+        members = tuple(taking_part[member[most] == 1].tolist())
+        yield ClosedSet("odd set", inside[most], int(at_once[most]), members)
 
 
-def _of_components(moves: Moves, limits: StreamLimits, joint: NDArray[np.int32]) -> Reason:
+def _strongest_component(
+    moves: Moves,
+    limits: StreamLimits,
+    joint: NDArray[np.int32],
+    weights: NDArray[np.int64] | NDArray[np.float64],
+) -> ClosedSet:
     """The strongest of the sets of nodes that exchange data only among each other."""
     label = np.empty(limits.node_count, dtype=np.int32)
     _schedule.components(moves.given(), limits.given(), label)
-    loads = np.bincount(label[moves.targets], minlength=len(joint))
-    per_round = np.bincount(label, joint, len(joint)).astype(np.int64) // 2
-    able = np.flatnonzero(per_round)
-    most = int(able[(-(-loads[able] // per_round[able])).argmax()])
-    members = np.flatnonzero(label == most).tolist()
-    return _reason("odd set", int(loads[most]), int(per_round[most]), members)
+    loads = np.bincount(label[moves.targets], weights, len(joint))
+    at_once = np.bincount(label, joint, len(joint)).astype(np.int64) // 2
+    able = np.flatnonzero(at_once)
+    most = int(able[(loads[able] / at_once[able]).argmax()])
+    members = tuple(np.flatnonzero(label == most).tolist())
+    return ClosedSet("odd set", loads[most], int(at_once[most]), members)

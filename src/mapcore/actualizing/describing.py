@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 
 from mapcore.actualizing.bound import Reason
+from mapcore.actualizing.bound_seconds import TimeReason
 from mapcore.actualizing.scheduled_change import ScheduledChange
-from mapcore.actualizing.times import TimeReason
 
 __all__ = ["reasons_as_text", "report_of"]
 

@@ -242,7 +242,9 @@ def schedule(
         sizes = np.ones(len(moves)) if moves.sizes is None else np.maximum(moves.sizes, 1)
         rates = np.full(len(view), float(rate or 1))
         found = within_peers(
-            lambda limits: find_times(moves, limits, sizes.astype(np.float64), rates),
+            lambda limits: find_times(
+                moves, limits, sizes.astype(np.float64), rates, effort=effort
+            ),
             moves,
             stream_limits,
             masks,

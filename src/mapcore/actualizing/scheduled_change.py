@@ -88,7 +88,7 @@ class ScheduledChange:
     @property
     def is_optimal(self) -> bool:
         """Whether the length is that of the bound."""
-        return self.length <= self.bound
+        return self.found.is_optimal
 
     @cached_property
     def steps(self) -> Sequence[Step]:

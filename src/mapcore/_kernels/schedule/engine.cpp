@@ -1,7 +1,10 @@
 // The engines of the schedule, compiled once under strict warnings.
 #include "engine.hpp"
 
+#include "balance.hpp"
+#include "even_sources.hpp"
 #include "rounds.hpp"
+#include "tightening.hpp"
 #include "timeline.hpp"
 
 namespace mapcore::schedule {
@@ -36,11 +39,33 @@ bool bound_sources(const Moves &moves, const Limits &limits, Index at_least, Wid
     });
 }
 
+bool balance(const Moves &moves, const double *length, const Index *place, const Index *limit,
+             double *load, double *share, Ask may_go_on, void *context) {
+    return unless_interrupted(may_go_on, context, [&](Clock &clock) {
+        Balance(moves, length, place, limit, load, share, clock).run();
+    });
+}
+
 bool find_times(const Moves &moves, const Limits &limits, const Durations &durations, int variant,
                 double *start, double *finish, Wide *choice, double &end, Ask may_go_on,
                 void *context) {
     return unless_interrupted(may_go_on, context, [&](Clock &clock) {
         end = ListScheduler(moves, limits, durations, variant, clock).run(start, finish, choice);
+    });
+}
+
+bool even_sources(const Moves &moves, const Limits &limits, const Durations &durations,
+                  Wide *choice, Ask may_go_on, void *context) {
+    return unless_interrupted(may_go_on, context, [&](Clock &clock) {
+        EvenSources(moves, limits, durations, choice, clock).run();
+    });
+}
+
+bool tighten_times(const Moves &moves, const Limits &limits, const Durations &durations,
+                   double bound, Wide work, double *start, double *finish, Wide *choice,
+                   double &end, Ask may_go_on, void *context) {
+    return unless_interrupted(may_go_on, context, [&](Clock &clock) {
+        end = Tightening(moves, limits, durations, clock).run(bound, work, start, finish, choice);
     });
 }
 

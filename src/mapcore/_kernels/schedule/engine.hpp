@@ -30,10 +30,26 @@ struct Durations {
     const double *rate;  // of each node
 };
 
+// How much of each stream passes which of its places, one for each candidate, so that the busiest
+// place is least busy; `load` holds what each place has to do besides.
+bool balance(const Moves &moves, const double *length, const Index *place, const Index *limit,
+             double *load, double *share, Ask may_go_on, void *context);
+
 // Start times and sources; `variant` is 0, 1 or 2, rules of which now one, now another is best.
 bool find_times(const Moves &moves, const Limits &limits, const Durations &durations, int variant,
                 double *start, double *finish, Wide *choice, double &end, Ask may_go_on,
                 void *context);
+
+// A source for each move, so that what nodes, volumes and pairs of zones have to do over their
+// limits is even; `choice` comes with the place of the first candidate of each.
+bool even_sources(const Moves &moves, const Limits &limits, const Durations &durations,
+                  Wide *choice, Ask may_go_on, void *context);
+
+// A time line that ends earlier than the one given, if one is found by so much work; `bound` is
+// where to stop.
+bool tighten_times(const Moves &moves, const Limits &limits, const Durations &durations,
+                   double bound, Wide work, double *start, double *finish, Wide *choice,
+                   double &end, Ask may_go_on, void *context);
 
 // When takeovers go and in which order; `masters` of each node are counted on from those now.
 bool order_takeovers(const Takeovers &takeovers, Index node_count, Index *masters,
