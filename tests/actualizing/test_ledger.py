@@ -66,5 +66,23 @@ def test_stuck_steps_are_written_down() -> None:
     ledger = Ledger()
     stuck = next_steps(CURRENT, TARGET, [FILL], now=1e9)
     assert stuck.stuck == (FILL,)
+    ledger.started(FILL, 0.0)
     ledger.waits(stuck, 1e9)
-    assert [entry.event for entry in ledger.entries()] == ["stuck"]
+    assert [entry.event for entry in ledger.entries()] == ["started", "stuck"]
+    assert ledger.why("map", "1").startswith(f"stuck, under way since 0.000: {FILL}")
+
+
+def test_a_step_that_stays_stuck_is_written_down_once() -> None:
+    ledger = Ledger()
+    for second in range(5):
+        ledger.waits(next_steps(CURRENT, TARGET, [FILL], now=1e9 + second), 1e9 + second)
+    assert [entry.seconds for entry in ledger.entries()] == [1e9]
+
+
+def test_what_is_under_way_is_known_when_its_entry_has_gone() -> None:
+    ledger = Ledger(1)
+    ledger.started(FILL, 1.0)
+    other = next_steps(TARGET, made("am bs cs", "am bs"))[0]
+    ledger.started(other, 2.0)
+    ledger.ended(other, "done", 3.0)
+    assert f"under way since 1.000: {FILL}" in ledger.why("map", "1").splitlines()

@@ -7,7 +7,8 @@ It is fed by whoever runs steps, and answers at any time why a partition has not
     ledger.ended(step, "done", now)
     print(ledger.why("users", "17"))
 
-Entries are kept up to a number; the oldest go first. What waits is kept once for each change,
+Entries are kept up to a number; the oldest go first, but what is under way is known as long as it
+is. What waits is kept once for each change,
 with the time since when it has waited for the same reason.
 """
 
@@ -65,22 +66,31 @@ class Ledger:
         """Keep at most `length` entries."""
         self._entries: deque[Entry] = deque(maxlen=length)
         self._waiting: dict[tuple[str, str, str, str], tuple[float, HeldBack]] = {}
+        self._underway: dict[str, Entry] = {}
+        self._stuck: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def started(self, step: Step, now: float) -> None:
         """Write down that a step has started."""
-        self._entries.append(Entry(now, "started", step))
+        entry = Entry(now, "started", step)
+        self._entries.append(entry)
+        self._underway[step.id] = entry
 
     def ended(self, step: Step, event: Event, now: float, detail: str = "") -> None:
         """Write down how a step ended, or that it is stuck."""
         self._entries.append(Entry(now, event, step, detail))
+        if event == "stuck":
+            self._stuck.add(step.id)
+            return
+        self._underway.pop(step.id, None)
+        self._stuck.discard(step.id)
 
     def waits(self, steps: NextSteps, now: float) -> None:
         """Take over what waits; what waited before for the same reason keeps its time.
 
-        Linear in what waits.
+        A step that is stuck is written down once. Linear in what waits.
         """
         waiting = {}
         for entry in steps.held_back():
@@ -90,7 +100,8 @@ class Ledger:
             waiting[key] = before if before is not None and is_same else (now, entry)
         self._waiting = waiting
         for step in steps.stuck:
-            self.ended(step, "stuck", now)
+            if step.id not in self._stuck:
+                self.ended(step, "stuck", now)
 
     def entries(
         self,
@@ -126,12 +137,12 @@ class Ledger:
     def why(self, map_name: str, partition: str, now: float | None = None) -> str:
         """Return as text what a partition waits for, what is under way and what happened last."""
         entries = list(self.entries(map_name=map_name, partition=partition))
-        lines = []
-        open_steps = {entry.step.id: entry for entry in entries if entry.event == "started"}
-        for entry in entries:
-            if entry.event not in ("started", "stuck"):
-                open_steps.pop(entry.step.id, None)
-        lines += [f"under way since {e.seconds:.3f}: {e.step}" for e in open_steps.values()]
+        lines = [
+            f"{'stuck, ' if entry.step.id in self._stuck else ''}"
+            f"under way since {entry.seconds:.3f}: {entry.step}"
+            for entry in self._underway.values()
+            if (entry.step.map, entry.step.partition) == (map_name, partition)
+        ]
         for since, held in self.waiting(map_name=map_name, partition=partition):
             time = f"since {since:.3f}" if now is None else f"for {now - since:.3f} s"
             lines.append(f"waits {time}: {held}")
