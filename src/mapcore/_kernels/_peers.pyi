@@ -40,5 +40,7 @@ def mend(
     every_pair: bool,
     rows: NDArray[np.int32],
     interrupt: Callable[[], object] | None,
+    most_steps: int = -1,
+    most_lacking: int = -1,
 ) -> tuple[int, int]: ...
 def count_peers(rows: NDArray[np.int32], every_pair: bool, peers: NDArray[np.int32]) -> None: ...

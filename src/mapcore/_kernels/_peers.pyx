@@ -38,7 +38,7 @@ cdef extern from "peers/engine.hpp" namespace "mapcore::peers" nogil:
         const Limits &, const Ring &, const Swept &, Rows, cbool (*)(void *) noexcept nogil, void *
     ) except +
     cbool c_mend "mapcore::peers::mend"(
-        const Limits &, Rows, cbool, Mended &, cbool (*)(void *) noexcept nogil, void *
+        const Limits &, Rows, cbool, int64_t, int64_t, Mended &, cbool (*)(void *) noexcept nogil, void *
     ) except +
 
 
@@ -161,7 +161,14 @@ def sweep(
         raise watch.raised
 
 
-def mend(PeerLimits limits not None, cbool every_pair, int32_t[:, ::1] rows, interrupt):
+def mend(
+    PeerLimits limits not None,
+    cbool every_pair,
+    int32_t[:, ::1] rows,
+    interrupt,
+    int64_t most_steps=-1,
+    int64_t most_lacking=-1,
+):
     """Mend rows in place; return (peers above the limit, copies outside shares), both in sum.
 
     Args:
@@ -169,6 +176,8 @@ def mend(PeerLimits limits not None, cbool every_pair, int32_t[:, ::1] rows, int
         every_pair: whether all copies of a partition are peers, not its master and slaves alone.
         rows: partitions by copies, -1 for none; column 0 is the master's.
         interrupt: called now and then; what it raises ends the work, and leaves rows as they were.
+        most_steps: after how many steps, of about 10 ns, it gives up; below 0 for the usual number.
+        most_lacking: where more is amiss, rows are measured and left as they are; below 0 for never.
     """
     cdef Rows mended_rows
     cdef Mended mended
@@ -179,9 +188,14 @@ def mend(PeerLimits limits not None, cbool every_pair, int32_t[:, ::1] rows, int
     mended_rows.nodes = &rows[0, 0]
     mended_rows.partitions = rows.shape[0]
     mended_rows.width = rows.shape[1]
+    if most_lacking < 0:
+        most_lacking = rows.shape[0] * rows.shape[1] * (limits.limits.node_count + 1)
+    if most_steps < 0:
+        most_steps = 5_000_000 + 64 * rows.shape[0] * rows.shape[1]
     with nogil:
         is_whole = c_mend(
-            limits.limits, mended_rows, every_pair, mended, may_go_on, <void *>watch
+            limits.limits, mended_rows, every_pair, most_steps, most_lacking, mended, may_go_on,
+            <void *>watch,
         )
     if not is_whole:
         raise watch.raised

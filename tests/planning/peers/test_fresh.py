@@ -101,6 +101,13 @@ def test_pairs_share_about_as_many_partitions() -> None:
     assert counts.max() - counts.min() <= 4  # of 27 and more
 
 
+def test_a_node_with_most_partitions_holds_none_twice() -> None:
+    problem = problem_of((3,), 48, 2, 1, weights=(1.0, 2.0, 1.0))
+    found = place_fresh(problem)
+    assert (found.nodes[:, 0] != found.nodes[:, 1]).all()
+    assert (found.nodes >= 0).all()
+
+
 @settings(max_examples=60, deadline=None)
 @given(zone_sizes, st.integers(1, 40), st.integers(1, 4), st.integers(1, 8), st.booleans())
 def test_what_is_reported_is_what_is_counted(

@@ -22,15 +22,17 @@ bool sweep(const Limits &limits, const Ring &ring, const Swept &swept, Rows rows
     return true;
 }
 
-bool mend(const Limits &limits, Rows rows, bool every_pair, Mended &mended, Ask may_go_on,
-          void *context) {
+bool mend(const Limits &limits, Rows rows, bool every_pair, std::int64_t most_steps,
+          std::int64_t most_lacking, Mended &mended, Ask may_go_on, void *context) {
     Clock clock(may_go_on, context);
     try {
         State state(rows.nodes, rows.partitions, rows.width, limits.node_count, every_pair,
                     limits.max_peers + 2);
-        Mending mending(state, limits, clock);
-        mending.run();
-        std::copy_n(state.rows(), rows.partitions * rows.width, rows.nodes);
+        Mending mending(state, limits, most_steps, clock);
+        if (mending.excess_peers() + mending.strain() <= most_lacking) {
+            mending.run();
+            std::copy_n(state.rows(), rows.partitions * rows.width, rows.nodes);
+        }
         mended = {mending.excess_peers(), mending.strain()};
     } catch (const Interrupted &) {
         return false;

@@ -24,7 +24,8 @@ void count(Rows rows, std::size_t node_count, bool every_pair, std::int32_t *pee
 // Both return false if they were stopped.
 bool sweep(const Limits &limits, const Ring &ring, const Swept &swept, Rows rows, Ask may_go_on,
            void *context);
-bool mend(const Limits &limits, Rows rows, bool every_pair, Mended &mended, Ask may_go_on,
-          void *context);
+// Where more than `most_lacking` is amiss, rows are measured and left as they are.
+bool mend(const Limits &limits, Rows rows, bool every_pair, std::int64_t most_steps,
+          std::int64_t most_lacking, Mended &mended, Ask may_go_on, void *context);
 
 }  // namespace mapcore::peers

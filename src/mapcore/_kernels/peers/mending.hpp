@@ -14,17 +14,18 @@ namespace mapcore::peers {
 
 class Mending {
 public:
-    Mending(State &state, const Limits &limits, Clock &clock)
+    // Where what is asked cannot be had, searches fail slowly: so all of them have a budget.
+    Mending(State &state, const Limits &limits, std::int64_t most_steps, Clock &clock)
         : state_(state), law_(limits, state), clock_(clock), found_(state.node_count(), 0),
           via_(state.node_count(), -1), to_(state.node_count(), -1),
-          left_(LEAST_BUDGET + SLOT_BUDGET * static_cast<std::int64_t>(state.slot_count())) {}
+          left_(most_steps) {}
 
     void run() {
-        for (int pass = 0; pass < MOST_PASSES; ++pass) {
+        for (int pass = 0; pass < MOST_PASSES && !is_spent(); ++pass) {
             const bool relieved = relieve_places();
             const bool cut = cut_peers();
             const bool evened = even_out();
-            if ((!relieved && !cut && !evened) || is_spent()) return;
+            if (!relieved && !cut && !evened) return;
             state_.forget();
         }
     }
@@ -44,9 +45,6 @@ public:
     }
 
 private:
-    // Where what is asked cannot be had, searches fail slowly: so all of them have a budget.
-    static constexpr std::int64_t LEAST_BUDGET = 20'000'000;
-    static constexpr std::int64_t SLOT_BUDGET = 64;
     static constexpr int MOST_PASSES = 8;
     static constexpr int MOST_DEPTH = 6;
     static constexpr std::int32_t MOST_SLOTS = 512;  // of a node that one search looks at
@@ -57,7 +55,7 @@ private:
         clock_.work(steps);
     }
 
-    bool is_spent() const { return left_ < 0; }
+    bool is_spent() const { return left_ <= 0; }
 
     Node node_count() const { return static_cast<Node>(state_.node_count()); }
 
@@ -156,6 +154,7 @@ private:
             std::vector<Node> left;
             bool progress = false;
             for (const Node node : work) {
+                if (is_spent()) return any | progress;
                 while (state_.degree(node) > law_.limits().max_peers && cut_one(node))
                     progress = true;
                 if (state_.degree(node) > law_.limits().max_peers) left.push_back(node);
@@ -319,11 +318,12 @@ private:
                 if (law_.above(node) > 0) over_.push_back(node);
                 if (law_.below(node) > 0) under_.push_back(node);
             }
-            if (over_.empty() && under_.empty()) return any;
+            spend(node_count());
+            if ((over_.empty() && under_.empty()) || is_spent()) return any;
             for (const Node node : under_)
-                while (law_.below(node) > 0 && (pull(node, depth) || clone_to(node))) any = true;
+                while (!is_spent() && law_.below(node) > 0 && (pull(node, depth) || clone_to(node))) any = true;
             for (const Node node : over_)
-                while (law_.above(node) > 0 && (push(node, depth) || clone_from(node))) any = true;
+                while (!is_spent() && law_.above(node) > 0 && (push(node, depth) || clone_from(node))) any = true;
         }
         return any;
     }
@@ -351,36 +351,41 @@ private:
             const std::size_t end = queue_.size();
             for (; next < end && queue_.size() < MOST_REACHED && !is_spent(); ++next) {
                 const Node taker = queue_[next];
-                for_each_offer(taker, [&](Slot slot) {
+                const bool is_done = any_offer(taker, [&](Slot slot) {
                     const Node giver = state_.node(slot);
-                    if (is_reached(giver) || !may_move(slot, taker)) return;
+                    if (is_reached(giver) || !may_move(slot, taker)) return false;
                     reach(giver, slot, taker);
+                    return law_.strain(giver, -1) <= 0 && walk_in(giver);
                 });
+                if (is_done) return true;
             }
-            for (std::size_t i = end; i < queue_.size(); ++i)
-                if (law_.strain(queue_[i], -1) <= 0 && walk_in(queue_[i])) return true;
         }
         return false;
     }
 
-    // Rows in which a node could stand: those of its peers, and where it has none, all.
-    template <class Offer>
-    void for_each_offer(Node taker, Offer offer) {
-        const auto offer_row = [&](Slot in_row) {
+    // Go through the copies that a node could take over, in rows of its peers, and where it has
+    // none, in all, until one is taken.
+    template <class Take>
+    bool any_offer(Node taker, Take take) {
+        const auto any_in_row = [&](Slot in_row) {
             spend(4 * state_.width());
-            for (Slot slot = state_.row_of(in_row); slot < end_of_row(in_row); ++slot)
-                if (state_.node(slot) >= 0) offer(slot);
+            const Slot begin = state_.row_of(in_row);
+            for (Slot slot = begin; slot < begin + state_.width(); ++slot)
+                if (state_.node(slot) >= 0 && take(slot)) return true;
+            return false;
         };
         if (state_.degree(taker) == 0) {
             for (Slot slot = 0; slot < static_cast<Slot>(state_.slot_count()); slot += state_.width())
-                offer_row(slot);
-            return;
+                if (any_in_row(slot)) return true;
+            return false;
         }
         for (std::int32_t i = 0; i < state_.degree(taker); ++i) {
             const Node peer = state_.pairs().peers(taker)[i];
             const std::int32_t most = std::min(state_.load(peer), MOST_SLOTS);
-            for (std::int32_t k = 0; k < most; ++k) offer_row(state_.slots(peer)[k]);
+            for (std::int32_t k = 0; k < most; ++k)
+                if (any_in_row(state_.slots(peer)[k])) return true;
         }
+        return false;
     }
 
     bool walk_in(Node giver) {
@@ -409,14 +414,15 @@ private:
                 const std::int32_t most = std::min(state_.load(giver), MOST_SLOTS);
                 for (std::int32_t k = 0; k < most; ++k) {
                     const Slot slot = state_.slots(giver)[k];
+                    const std::size_t first = queue_.size();
                     visit_near(slot, [&](Node taker) {
                         spend(state_.width());
                         if (!is_reached(taker) && may_move(slot, taker)) reach(taker, slot, giver);
                     });
+                    for (std::size_t i = first; i < queue_.size(); ++i)
+                        if (law_.strain(queue_[i], 1) <= 0 && walk_out(queue_[i])) return true;
                 }
             }
-            for (std::size_t i = end; i < queue_.size(); ++i)
-                if (law_.strain(queue_[i], 1) <= 0 && walk_out(queue_[i])) return true;
         }
         return false;
     }
@@ -443,7 +449,7 @@ private:
         Slot best = -1;
         std::int64_t least = 0;
         for (const Node over : over_)
-            if (law_.above(over) > 0) {
+            if (!is_spent() && law_.above(over) > 0) {
                 const std::int32_t most = std::min(state_.load(over), MOST_SLOTS);
                 for (std::int32_t i = 0; i < most; ++i)
                     consider_clone(state_.row_of(state_.slots(over)[i]), model, best, least);
@@ -460,7 +466,7 @@ private:
         Slot best = -1;
         std::int64_t least = 0;
         for (const Node under : under_)
-            if (law_.below(under) > 0) {
+            if (!is_spent() && law_.below(under) > 0) {
                 const std::int32_t most = std::min(state_.load(under), MOST_SLOTS);
                 for (std::int32_t i = 0; i < most; ++i) {
                     const Slot model = state_.row_of(state_.slots(under)[i]);

@@ -10,15 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels import _peers
+from mapcore.planning.fanout.lower_bounds import Loads, fewest_peers
 from mapcore.planning.peers.lines import cells, lines
 from mapcore.planning.peers.problem import PeersProblem, limits_of
 from mapcore.planning.peers.rings import sweep_rings
 from mapcore.planning.placing.placement import spread_excess
+
+_LEAST_STEPS: Final = 200_000
+_STEPS_A_COPY: Final = 12
+_MOST_PROMISING: Final = 3
+_MOST_LATER: Final = 6
+_LITTLE: Final = 16  # a part of the copies
 
 __all__ = ["PeersPlacement", "grade_of", "place_fresh"]
 
@@ -56,21 +64,75 @@ def place_fresh(
         problem: what is to be placed.
         interrupt: called every few milliseconds; what it raises stops the plan.
     """
-    best, least = None, None
-    goal = grade_of(problem, problem.relaxed)
-    least_peers = min(problem.max_peers, int(problem.classes.copies.max(initial=1)) - 1)
-    for aim in range(max(least_peers, problem.max_peers - problem.reserve), problem.max_peers + 1):
-        limits = limits_of(problem, aim)
-        for rows in _beginnings(problem, aim, interrupt):
-            excess, strain = _peers.mend(limits, problem.every_pair, rows, interrupt)
-            found = PeersPlacement(rows, excess, strain, aim)
-            grade = (*grade_of(problem, rows), excess, strain)
-            if grade <= (*goal, 0, 0):
-                return found
-            if aim == problem.max_peers and (least is None or grade < least):
-                best, least = found, grade
-    assert best is not None
-    return best
+    goal = (*grade_of(problem, problem.relaxed), 0, 0)
+    fewest = max(_fewest_peers(problem), problem.max_peers - problem.reserve)
+    for aim in range(min(fewest, problem.max_peers), problem.max_peers + 1):
+        found, grade = _best_of_beginnings(problem, aim, goal, interrupt)
+        if grade <= goal:
+            break
+    return found
+
+
+def _best_of_beginnings(
+    problem: PeersProblem,
+    max_peers: int,
+    goal: tuple[int, ...],
+    interrupt: Callable[[], object] | None,
+) -> tuple[PeersPlacement, tuple[int, ...]]:
+    """Return the first placement that has everything, or the best, and its grade.
+
+    Beginnings that lack little are mended at once, the others when those do not do: all a little,
+    then the most promising ones for longer.
+    """
+    limits = limits_of(problem, max_peers)
+    tried: list[tuple[tuple[int, ...], int, NDArray[np.int32]]] = []
+
+    def mend(rows: NDArray[np.int32], most_steps: int, most_lacking: int = -1) -> int:
+        steps = (most_steps, most_lacking)
+        left = _peers.mend(limits, problem.every_pair, rows, interrupt, *steps)
+        if most_lacking < 0 or sum(left) <= most_lacking:
+            tried.append(((*grade_of(problem, rows), *left), len(tried), rows))
+        return sum(left)
+
+    def is_whole() -> bool:
+        return bool(tried) and tried[-1][0] <= goal
+
+    few_steps = _LEAST_STEPS + _STEPS_A_COPY * problem.relaxed.size
+    later: list[tuple[int, int, NDArray[np.int32]]] = []
+    little = problem.relaxed.size // _LITTLE
+    for rows in _beginnings(problem, max_peers, interrupt):
+        lacking = mend(rows, few_steps, little)
+        if is_whole():
+            break
+        if lacking > little:
+            later.append((lacking, len(later), rows))
+    for _, _, rows in [] if is_whole() else sorted(later)[:_MOST_LATER]:
+        mend(rows, few_steps)
+        if is_whole():
+            break
+    for _, _, rows in [] if is_whole() else sorted(tried)[:_MOST_PROMISING]:
+        mend(rows.copy(), -1)
+        if is_whole():
+            break
+    grade, _, rows = min(tried)
+    return PeersPlacement(rows, grade[-2], grade[-1], max_peers), grade
+
+
+def _fewest_peers(problem: PeersProblem) -> int:
+    """Return a number of peers below which no placement has the loads that are asked for."""
+    placement, classes = problem.placement, problem.classes
+    if len(classes.copies) != 1 or placement.rules is not None or placement.pinned is not None:
+        return min(problem.max_peers, int(classes.copies.max(initial=1)) - 1)
+    loads = Loads(
+        partitions=len(placement.copy_counts),
+        copies=int(classes.copies[0]),
+        least=problem.least,
+        most=problem.most,
+        masters_least=problem.masters_least,
+        masters_most=problem.masters_most,
+        levels=placement.levels,
+    )
+    return fewest_peers(loads, "failover" if problem.every_pair else "plan").count
 
 
 def _beginnings(

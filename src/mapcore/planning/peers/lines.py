@@ -41,6 +41,10 @@ def lines(problem: PeersProblem, max_peers: int) -> Iterator[NDArray[np.int32]]:
             if (trial := (groups, step if groups > 1 else 0)) not in tried:
                 tried.add(trial)
                 yield _padded(problem, _led_in_turn(_shifted(line, *trial), groups))
+    for parts in (1, 2, 3):  # where rows begin in the midst of a node, others may fit better
+        shifts = [row * parts * mean // 4 for row in range(copies)]
+        rows = np.stack([np.roll(row, by) for row, by in zip(line, shifts, strict=True)], axis=1)
+        yield _padded(problem, _led_in_turn(rows, 1))
 
 
 def cells(problem: PeersProblem, max_peers: int) -> Iterator[NDArray[np.int32]]:
@@ -110,4 +114,7 @@ def _led_in_turn(rows: NDArray[np.int64], groups: int) -> NDArray[np.int64]:
 def _padded(problem: PeersProblem, rows: NDArray[np.int64]) -> NDArray[np.int32]:
     padded = np.full(problem.relaxed.shape, -1, np.int32)
     padded[:, : rows.shape[1]] = rows
+    for column in range(1, rows.shape[1]):  # where rows were shifted, a node may be met again
+        is_twice = (padded[:, :column] == padded[:, column : column + 1]).any(axis=1)
+        padded[is_twice, column] = -1
     return padded
