@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from mapcore.maps import NodeIndex as NodeIndex
     from mapcore.maps import PartitionMap as PartitionMap
     from mapcore.maps import Version as Version
+    from mapcore.planning.fanout.comparing import LimitsCompared as LimitsCompared
+    from mapcore.planning.fanout.comparing import compare_max_peers as compare_max_peers
     from mapcore.planning.fanout.counts import FanoutCounts as FanoutCounts
     from mapcore.planning.fanout.counts import fanout_counts as fanout_counts
     from mapcore.planning.fanout.graph import FanoutGraph as FanoutGraph
@@ -98,6 +100,7 @@ _HOMES = {
     "KeyNotCovered": "errors",
     "KeyRange": "keys",
     "LITERAL": "states",
+    "LimitsCompared": "planning.fanout.comparing",
     "LiveMap": "actualizing.live",
     "History": "history",
     "MapDiff": "differences",
@@ -136,6 +139,7 @@ _HOMES = {
     "map_health": "health",
     "failover": "actualizing.failover",
     "fanout": "planning.fanout.measuring",
+    "compare_max_peers": "planning.fanout.comparing",
     "fanout_counts": "planning.fanout.counts",
     "fanout_graph": "planning.fanout.graph",
     "smallest_max_peers": "planning.fanout.lower_bounds",

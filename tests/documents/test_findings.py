@@ -45,6 +45,29 @@ PROBLEMS: list[tuple[Any, str, str]] = [
         "settings.rules.slave[1]",
         "contradicts itself: a node in the same rack is not in another zone",
     ),
+    (
+        changed(settings={"constraints": {"slave": 2}, "maxPeers": 1}),
+        "settings.maxPeers",
+        "1, but the copies of a partition are on 3 nodes: each has 2 others",
+    ),
+    (
+        changed(settings={"constraints": {"slave": 2}, "maxPeers": {"count": 1}}),
+        "settings.maxPeers.count",
+        "1, but the copies of a partition are on 3 nodes",
+    ),
+    (
+        changed(settings={"constraints": {"slave": 1}, "maxPeers": {"count": 3, "reserve": 3}}),
+        "settings.maxPeers.reserve",
+        "3 of 3 leaves too few for 1 other copies",
+    ),
+    (
+        {
+            "nodes": {"a": {}, "b": {}},
+            "maps": {"m": {"settings": {"constraints": {"slave": 2}, "maxPeers": 1}}},
+        },
+        'maps."m".settings.maxPeers',
+        "1, but the copies of a partition are on 3 nodes",
+    ),
     ({}, "nodes", "there are no nodes"),
     ({"nodes": {"a": {}}}, "map", "neither a current nor a target map"),
     ({"nodes": {"a": {}}, "maps": {"m": {}}}, 'maps."m"', "neither a current nor a target map"),

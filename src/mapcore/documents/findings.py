@@ -57,6 +57,7 @@ def problems(cluster: Cluster) -> list[Problem]:
     found = list(_unknown(cluster.extra, root))
     found += _unknown_within(cluster.settings, root.field("settings"))
     found += _contradictory_rules(cluster.settings, root.field("settings").field("rules"))
+    found += _too_few_peers(cluster.settings, root.field("settings").field("maxPeers"))
     found += _unknown_within(cluster.config, root.field("config"))
     found += _node_problems(cluster, root.field("nodes"))
     short = is_short(cluster)
@@ -67,6 +68,9 @@ def problems(cluster: Cluster) -> list[Problem]:
             [field for field in entry.own_settings if field not in _SETTINGS],
             place.field("settings"),
         )
+        if "maxPeers" in entry.own_settings:
+            limit = place.field("settings").field("maxPeers")
+            found += _too_few_peers(entry.settings, limit)
         for type_, held in maps_of(entry):
             at = place if short else place.field(type_)
             found += _unknown(entry.current_extra if type_ == "current" else entry.target_extra, at)
@@ -109,6 +113,26 @@ def _contradictory_rules(settings: Settings, place: Place) -> Iterator[Problem]:
                     f"contradicts itself: a node in the same {rule.same} is not in another "
                     f"{rule.different}",
                 )
+
+
+def _too_few_peers(settings: Settings, place: Place) -> Iterator[Problem]:
+    """Find limits on peers that no map can keep to, and reserves that leave too few."""
+    limit, others = settings.peer_limit, settings.constraints.copy_count - 1
+    if limit is None:
+        return
+    at = place if isinstance(settings.max_peers, int) else place.field("count")
+    if limit.count < others:
+        yield Problem(
+            str(at),
+            f"{limit.count}, but the copies of a partition are on {others + 1} nodes: each has "
+            f"{others} others",
+        )
+    elif limit.count - limit.reserve < others and not isinstance(settings.max_peers, int):
+        yield Problem(
+            str(place.field("reserve")),
+            f"{limit.reserve} of {limit.count} leaves too few for {others} other copies: a first "
+            "plan keeps less in reserve",
+        )
 
 
 def _node_problems(cluster: Cluster, place: Place) -> Iterator[Problem]:

@@ -26,6 +26,7 @@ from mapcore.planning.placing.rules import CompiledRules
 from mapcore.planning.placing.scatter import Scatter, measure_scatter
 from mapcore.planning.policies.policy import PolicyOutcome
 from mapcore.planning.problem import Asked, Start
+from mapcore.planning.reporting.peers import Peers
 from mapcore.planning.reporting.reasons import list_drops, list_moves, list_role_changes
 from mapcore.planning.several_maps.sums import Standing
 from mapcore.planning.traffic import Traffic, traffic_of
@@ -117,7 +118,8 @@ class PlanFacts:
     def moves(self) -> Moves:
         """The copies that must be filled with data."""
         work = self.work
-        return list_moves(work.start, self.target, work.asked, work.placement_problem)
+        peers = None if work.placement_problem is None else self.peers
+        return list_moves(work.start, self.target, work.asked, work.placement_problem, peers)
 
     @cached_property
     def drops(self) -> Drops:
@@ -155,6 +157,11 @@ class PlanFacts:
         if rules is None:
             return np.zeros(self.target.partition_count, np.int32)
         return rules.broken(self.work.roles_problem.placed, self.work.roles.is_master)
+
+    @cached_property
+    def peers(self) -> Peers | None:
+        """Who exchanges data with whom in the target; None where `maxPeers` is not set."""
+        return Peers.of(self.target, self.work.asked)
 
     @cached_property
     def scatter(self) -> Scatter:

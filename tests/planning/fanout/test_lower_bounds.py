@@ -12,30 +12,15 @@ from hypothesis import strategies as st
 
 import mapcore
 from mapcore import PartitionMap, Placement, state_code
-from mapcore.cluster import ClusterMap, Constraints
+from mapcore.cluster import ClusterMap
 from mapcore.errors import PlanError
 from mapcore.planning.fanout.facts import Reading
 from mapcore.planning.fanout.lower_bounds import Loads, fewest_peers, smallest_max_peers
+from tests.planning.fanout.clusters import cluster_in_zones
 
 MASTER, SLAVE = state_code(Placement.MASTER), state_code(Placement.SLAVE)
 NODES = [f"n{number}" for number in range(7)]
 ZONES = [0, 0, 0, 1, 1, 2, 2]
-
-
-def cluster_of(*sizes: int, copies: int = 3, partitions: int = 1_024) -> mapcore.Cluster:
-    nodes = tuple(
-        mapcore.Node(name=f"n{zone}-{number}", location=f"z{zone}")
-        for zone, size in enumerate(sizes)
-        for number in range(size)
-    )
-    settings = mapcore.Settings(
-        num_partitions=partitions,
-        constraints=Constraints(master=1, slave=copies - 1),
-        levels=("zone",),
-    )
-    return mapcore.Cluster(
-        nodes=nodes, settings=settings, maps={"map": ClusterMap(settings=settings)}
-    )
 
 
 def spread_rows(copies: int) -> st.SearchStrategy[list[tuple[int, ...]]]:
@@ -87,33 +72,33 @@ def test_no_map_has_fewer_peers_than_the_bound_for_its_loads(
     ],
 )
 def test_the_bound_of_known_clusters(sizes: tuple[int, ...], copies: int, expected: int) -> None:
-    found = smallest_max_peers(cluster_of(*sizes, copies=copies))
+    found = smallest_max_peers(cluster_in_zones(sizes, copies=copies))
     assert found.count == expected
     assert (found.node >= 0) == (expected > 0)
 
 
 def test_masters_to_slaves_need_no_more_than_all_pairs() -> None:
-    cluster = cluster_of(7, 1, 1, 1)
+    cluster = cluster_in_zones((7, 1, 1, 1))
     planned = smallest_max_peers(cluster, after="plan")
     assert 2 <= planned.count <= smallest_max_peers(cluster).count
 
 
 def test_heavy_nodes_need_more_peers() -> None:
-    plain = cluster_of(8, copies=2)
+    plain = cluster_in_zones((8,), copies=2)
     heavy = (msgspec.structs.replace(plain.nodes[0], weight=4.0), *plain.nodes[1:])
     found = smallest_max_peers(plain.with_nodes(heavy))
     assert found == type(found)(4, 0, "failover")
 
 
 def test_the_limit_in_the_settings_changes_nothing() -> None:
-    plain = cluster_of(3, 3, 2, 2)
+    plain = cluster_in_zones((3, 3, 2, 2))
     settings = msgspec.structs.replace(plain.settings, max_peers=1)
     limited = plain.with_maps({"map": ClusterMap(settings=settings)})
     assert smallest_max_peers(limited) == smallest_max_peers(plain)
 
 
 def test_what_cannot_be_asked_is_an_error() -> None:
-    cluster = cluster_of(2)
+    cluster = cluster_in_zones((2,))
     with pytest.raises(ValueError, match="expected plan or failover"):
         smallest_max_peers(cluster, after="lunch")  # type: ignore[arg-type]
     two = cluster.with_maps({"a": cluster.maps["map"], "b": cluster.maps["map"]})

@@ -13,7 +13,7 @@ from mapcore.maps import PartitionMap
 from mapcore.planning.fanout.facts import FanoutFacts, Reading
 from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
-__all__ = ["Fanout", "fanout"]
+__all__ = ["Fanout", "fanout", "pairs_of"]
 
 _BAR: Final = 40
 
@@ -93,11 +93,7 @@ def fanout(held: PartitionMap, *, after: Reading = "failover") -> Fanout:
     """
     if after not in ("plan", "failover"):
         raise ValueError(f"found after={after!r}, expected plan or failover")
-    placements = held.copy_codes & PLACEMENT_MASK
-    is_live = placements != Placement.DEAD
-    rows = np.repeat(np.arange(held.partition_count), np.diff(held.offsets))[is_live]
-    nodes = held.copy_nodes[is_live].astype(np.int64)
-    is_master = np.isin(placements[is_live], LEADING)
+    rows, nodes, is_master = _live_copies(held)
     sources, targets, counts = _pairs(rows, nodes, is_master, held.node_count, after)
     return Fanout(
         held.nodes.names,
@@ -108,6 +104,24 @@ def fanout(held: PartitionMap, *, after: Reading = "failover") -> Fanout:
         np.bincount(nodes, minlength=held.node_count),
         _copy_sets(rows, nodes),
     )
+
+
+def pairs_of(
+    held: PartitionMap, after: Reading
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
+    """Return `Fanout.sources`, `targets` and `counts` of a map alone."""
+    return _pairs(*_live_copies(held), held.node_count, after)
+
+
+def _live_copies(
+    held: PartitionMap,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Return the partition and the node of each live copy, and whether it leads."""
+    placements = held.copy_codes & PLACEMENT_MASK
+    is_live = placements != Placement.DEAD
+    rows = np.repeat(np.arange(held.partition_count), np.diff(held.offsets))[is_live]
+    nodes = held.copy_nodes[is_live].astype(np.int64)
+    return rows, nodes, np.isin(placements[is_live], LEADING)
 
 
 def _pairs(

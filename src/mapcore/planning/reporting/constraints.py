@@ -17,6 +17,7 @@ from mapcore.planning.nodes import GONE, LEAVING, MAINTENANCE, NodeTable
 from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.rules import CompiledRules, match
 from mapcore.planning.problem import Asked
+from mapcore.planning.reporting.peers import Peers
 
 __all__ = ["CONSTRAINTS", "Constraint", "Situation"]
 
@@ -37,6 +38,7 @@ class Situation:
         free_bytes: int64 by node: what its volumes have left; None where sizes do not matter.
         rules: where slaves stand relative to their master, if any rule is in force.
         leaders: int64, the nodes of the row that are master.
+        peers: who exchanges data with whom in the target; None where that is not limited.
     """
 
     asked: Asked
@@ -50,6 +52,7 @@ class Situation:
     free_bytes: NDArray[np.int64] | None = None
     rules: CompiledRules | None = None
     leaders: NDArray[np.int64] | None = None
+    peers: Peers | None = None
 
     @property
     def nobody(self) -> NDArray[np.bool_]:
@@ -252,6 +255,26 @@ class SpreadsOut(Constraint):
         return crowded
 
 
+class HasFewPeers(Constraint):
+    """A node exchanges data with no more others than asked, and has no others do so."""
+
+    name = "peers"
+    sentence = "no node may have more peers than settings.maxPeers with a copy here"
+    is_hard = False
+
+    def against(self, situation: Situation) -> NDArray[np.bool_]:
+        """Return the nodes that could take the place of no copy, of the new ones if there are."""
+        peers = situation.peers
+        if peers is None or situation.problem is None:
+            return situation.nobody
+        against = ~situation.nobody
+        everyone = np.arange(len(against))
+        for node in situation.new or situation.row.tolist():
+            others = peers.others_of(np.array([situation.partition]), np.array([node]))
+            against &= peers.would_exceed(everyone, np.repeat(others, len(against), axis=0))
+        return against
+
+
 class HoldsItsShare(Constraint):
     """A node holds no more than the ceiling of its share, in copies, bytes or weight."""
 
@@ -319,6 +342,7 @@ CONSTRAINTS: Final[tuple[Constraint, ...]] = (
     MovesNoData(),
     KeepsRules(),
     SpreadsOut(),
+    HasFewPeers(),
     HoldsItsShare(),
     HoldsItsShareInSum(),
     StaysPut(),

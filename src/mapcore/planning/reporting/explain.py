@@ -267,6 +267,7 @@ def _rejections(
         free_bytes=free_bytes,
         rules=work.rules,
         leaders=np.array(leaders, np.int64),
+        peers=None if work.placement_problem is None else plan.peers,
     )
     left = ~situation.nobody
     left[row] = False

@@ -2,7 +2,8 @@
 
 A new copy stands for one that is given up. It is there because that one could not stay (its node
 leaves, is gone, has weight 0, is swapped), else because it stood badly (spread), else for balance:
-its node held too much, or the new one too little, or it was passed on from one to the other.
+its node held too much, or the new one too little; else because nodes would have too many peers
+with it; else it was passed on from one to the other.
 """
 
 from __future__ import annotations
@@ -18,13 +19,18 @@ from mapcore.planning.placing.measures import room_to_share
 from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.roles import RolesProblem
 from mapcore.planning.problem import Asked, Flag, Start
+from mapcore.planning.reporting.peers import Peers
 from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 __all__ = ["list_drops", "list_moves", "list_role_changes"]
 
 
 def list_moves(
-    start: Start, target: PartitionMap, asked: Asked, problem: PlacementProblem | None
+    start: Start,
+    target: PartitionMap,
+    asked: Asked,
+    problem: PlacementProblem | None,
+    peers: Peers | None = None,
 ) -> Moves:
     """Return the copies of the target that must be filled with data."""
     current = start.current
@@ -43,7 +49,7 @@ def list_moves(
     _planning.list_moves(*arguments, found)
     partitions, nodes, sources, replaced = map(np.ascontiguousarray, found.T)
     names = Names(current.keys, target.nodes, _Places(start, asked).name)
-    reasons = _move_reasons(start, asked, problem, partitions, nodes, replaced)
+    reasons = _move_reasons(start, asked, problem, peers, partitions, nodes, replaced)
     return Moves(partitions, nodes, reasons, names, sources, replaced)
 
 
@@ -140,6 +146,7 @@ def _move_reasons(
     start: Start,
     asked: Asked,
     problem: PlacementProblem | None,
+    peers: Peers | None,
     partitions: NDArray[np.int32],
     nodes: NDArray[np.int32],
     replaced: NDArray[np.int32],
@@ -171,6 +178,9 @@ def _move_reasons(
                 (held[replaced] > problem.sum_upper[replaced], Reason.ABOVE_SUM),
                 (held[nodes] < problem.sum_lower[nodes], Reason.BELOW_SUM),
             ]
+    if peers is not None:
+        others = peers.others_of(partitions, nodes)
+        cases.append((known & peers.would_exceed(replaced, others), Reason.PEERS))
     conditions, reasons = zip(*cases, strict=True)
     chosen: NDArray[np.uint8] = np.select(conditions, reasons, Reason.PASSED_ON).astype(np.uint8)
     return chosen
