@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ COUCHBASE = str(EXAMPLES / "couchbase-50-nodes.json")
 RANGES = str(EXAMPLES / "notes-range-split.json")
 
 
-def partitions(*rows: dict[str, list[str]]) -> dict[str, Any]:
+def partitions(*rows: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "numPartitions": len(rows),
         "keyFunc": "hash-crc32",

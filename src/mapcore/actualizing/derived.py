@@ -17,88 +17,39 @@ streams from sources have throttles of their own.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, NamedTuple
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import chain, zip_longest
+from typing import Any, Final, Literal
 
-import numpy as np
-
-from mapcore.actualizing.building import stuck_stream_after, unused_id
+from mapcore.actualizing.feeding import Feeding
+from mapcore.actualizing.feeds import (
+    Feed,
+    Feeds,
+    Reach,
+    WaitingFeed,
+)
 from mapcore.actualizing.live import LiveMap, Underway
-from mapcore.actualizing.next_steps import NextSteps, Work, next_steps_of_maps
-from mapcore.actualizing.occupancy import Occupancy, ThrottleError
-from mapcore.actualizing.proposals import NodeFlag, is_exclusive
-from mapcore.actualizing.steps import End, Kind, Step
+from mapcore.actualizing.next_steps import NextSteps, next_steps_of_maps
+from mapcore.actualizing.occupancy import Occupancy
+from mapcore.actualizing.steps import Step
 from mapcore.actualizing.throttles import Limits
 from mapcore.actualizing.view import NodeView
+from mapcore.actualizing.works import Work
 from mapcore.cluster import SOLE_MAP, Config, Node, Settings
-from mapcore.errors import MapError
-from mapcore.maps import Copy, PartitionMap
-from mapcore.states import REPLICATION_PAUSED, Placement, Running
+from mapcore.maps import PartitionMap
 
-__all__ = ["DerivedSteps", "Feed", "Reach", "WaitingFeed", "next_derived_steps"]
-
-_LIVE: Final = (Placement.SLAVE, Placement.MASTER)
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """Where a derived copy takes its changes from.
-
-    Attributes:
-        map: the source's map.
-        partition: the source's partition.
-        node: the node of the source's copy. None for a feed that rests, as between two incremental
-            backups, or after a slave has become master: it is taken up again where it stopped.
-        sequence_number: the last change of the source that the copy has; None if it is not known.
-    """
-
-    map: str
-    partition: str
-    node: str | None = None
-    sequence_number: int | None = None
-
-    @classmethod
-    def after(cls, step: Step, sequence_number: int | None = None) -> Feed:
-        """Return the feed that a step from `next_derived_steps` leaves when it is done.
-
-        Raises:
-            ValueError: the step is no stream from another map.
-        """
-        if step.source is None or step.source.map is None or step.source.partition is None:
-            raise ValueError(f"found step {step.id}, expected a stream from another map")
-        if sequence_number is None:
-            sequence_number = step.resume_from
-        return cls(step.source.map, step.source.partition, step.source.node, sequence_number)
-
-    def at_rest(self) -> Feed:
-        """Return this feed without a copy to read from."""
-        return replace(self, node=None)
+__all__ = [
+    "DerivedSteps",
+    "Feed",
+    "Reach",
+    "WaitingFeed",
+    "next_derived_steps",
+    "next_derived_steps_of_maps",
+]
 
 
-class Reach(NamedTuple):
-    """The sequence numbers that a copy of a source can go on from, the ends included.
-
-    Attributes:
-        oldest: below it, changes are not kept apart any more.
-        newest: the copy's last change.
-    """
-
-    oldest: int
-    newest: int
-
-
-@dataclass(frozen=True, slots=True)
-class WaitingFeed:
-    """A stream from a source that has to wait, and why."""
-
-    partition: str
-    node: str
-    source: str
-    why: str
-
-    def __str__(self) -> str:
-        return f"{self.partition}: {self.node} from {self.source}: {self.why}"
+_THROTTLED: Final = "other streams from sources"
 
 
 class DerivedSteps(Sequence[Step]):
@@ -125,6 +76,19 @@ class DerivedSteps(Sequence[Step]):
         self.waiting = tuple(waiting)
         self.cancel = tuple(dict.fromkeys((*own.cancel, *cancel)))
         self._steps = (*own, *self.feeds)
+
+    @property
+    def held_back_count(self) -> int:
+        """How many changes and streams from sources wait."""
+        return self.own.held_back_count + len(self.waiting)
+
+    @property
+    def held_back_by(self) -> dict[str, int]:
+        """How many of them wait for what; most first."""
+        counts = Counter(self.own.held_back_by)
+        for feed in self.waiting:
+            counts[_THROTTLED if feed.is_throttled else feed.why] += 1
+        return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def __len__(self) -> int:
         return len(self._steps)
@@ -180,338 +144,81 @@ def next_derived_steps(
     Raises:
         MapError: a source names a map or a partition that is not there; or as in `next_steps`.
     """
-    config = config or Config()
     work = Work(current, target, tuple(in_flight), settings or Settings(), is_derived=True)
-    view = NodeView(nodes, [work.snapshot(), target, *sources.values()], gone)
-    own = next_steps_of_maps({name: work}, config, now, nodes=view, gone=gone)
-    feeding = _Feeding(work, sources, view, feed_config or config, name, follow)
-    streams, waiting = feeding.steps(feeds or {}, reach or {}, own)
-    return DerivedSteps(own, streams, waiting, feeding.cut_off())
+    return next_derived_steps_of_maps(
+        {name: work},
+        sources,
+        config,
+        now,
+        feeds={name: feeds or {}},
+        reach=reach,
+        follow=follow,
+        feed_config=feed_config,
+        nodes=nodes,
+        gone=gone,
+    )
 
 
-class _Source(NamedTuple):
-    """A partition of another map."""
+def next_derived_steps_of_maps(
+    works: Mapping[str, Work],
+    sources: Mapping[str, PartitionMap],
+    config: Config | None = None,
+    now: float = 0.0,
+    *,
+    feeds: Mapping[str, Feeds] | None = None,
+    reach: Mapping[tuple[str, str], Reach] | None = None,
+    follow: Literal["master", "any"] = "master",
+    feed_config: Config | None = None,
+    nodes: Iterable[Node] = (),
+    gone: Collection[str] = (),
+) -> DerivedSteps:
+    """Return the steps of several maps, some of them derived, that may start now.
 
-    map: str
-    partition: str
-    number: int
+    Throttles hold for all maps together, those for streams from sources too, and maps take turns.
 
-    def __str__(self) -> str:
-        return f"{self.map}/{self.partition}"
+    Args:
+        works: the maps that change, by name; those that are derived say so.
+        sources: the maps that derived ones come from, by name: each as it is.
+        config: throttles and the like, for the steps within maps.
+        now: as in `next_steps`.
+        feeds: of each derived map, by its name.
+        reach: as in `next_derived_steps`.
+        follow: likewise.
+        feed_config: likewise.
+        nodes: likewise.
+        gone: likewise.
 
-
-class _Want(NamedTuple):
-    """A stream from a source that there should be."""
-
-    partition: int
-    node: str
-    placement: Placement
-    source: _Source
-    origin: Copy | None
-    resume_from: int | None
-    why: str
-
-
-class _Feeding:
-    """The streams from sources that one derived map needs."""
-
-    def __init__(
-        self,
-        work: Work,
-        sources: Mapping[str, PartitionMap],
-        view: NodeView,
-        config: Config,
-        name: str,
-        follow: str,
-    ) -> None:
-        self._current = work.snapshot().on_nodes(view.index)
-        self._target = work.target.on_nodes(view.index)
-        self._sources = {key: held.on_nodes(view.index) for key, held in sources.items()}
-        self._view = view
-        self._config = config
-        self._limits = Limits.from_config(config)
-        self._name = name
-        self._follow = follow
-        self._in_flight = [entry.step for entry in work.underway()]
-
-    def steps(
-        self,
-        feeds: Mapping[tuple[str, str], Feed],
-        reach: Mapping[tuple[str, str], Reach],
-        own: Sequence[Step],
-    ) -> tuple[list[Step], list[WaitingFeed]]:
-        keys = self._current.keys
-        maps = {**self._sources, self._name: self._current}
-        occupancy = Occupancy(
-            self._limits, self._view, {name: (held,) for name, held in maps.items()}
-        )
-        for step in self._in_flight:
-            if step.kind is Kind.STREAM and _is_from_source(step):
-                _try_start(occupancy, step)
-        others = [*own, *self._in_flight]
-        taken_ids = {step.id for step in others}
-        changing = {step.partition for step in others}
-        closed = {step.partition for step in others if is_exclusive(step)}
-        wants = sorted(self._wants(feeds, reach), key=lambda want: want.resume_from is None)
-        started, waiting = [], []
-        for want in wants:
-            partition = keys.name(want.partition)
-            why = "no copy of it is live and runs" if want.origin is None else ""
-            # What goes on where it stopped may do so beside another copy that is filled.
-            if partition in (changing if want.resume_from is None else closed):
-                why = "another step of the partition comes first"
-            elif want.origin is not None:
-                step = self._step(want, want.origin, taken_ids)
-                # What goes on where it stopped reads a tail, and scans nothing.
-                if want.resume_from is None:
-                    why = _try_start(occupancy, step)
-                if not why:
-                    taken_ids.add(step.id)
-                    started.append(step)
-            if why:
-                waiting.append(WaitingFeed(partition, want.node, str(want.source), why))
-        return started, waiting
-
-    def cut_off(self) -> list[Step]:
-        """Return the streams under way whose copy of the source does not live or run any more."""
-        found = []
-        for step in self._in_flight:
-            origin = step.source
-            if step.kind is not Kind.STREAM or origin is None or origin.map not in self._sources:
-                continue
-            held = self._sources[origin.map]
-            try:
-                number = held.keys.number(origin.partition or step.partition)
-            except KeyError:
-                found.append(step)
-                continue
-            # A copy that takes part in a takeover goes on streaming.
-            if not any(
-                copy.node == origin.node
-                and copy.placement.devolved in _LIVE
-                and copy.running is not Running.STOPPED
-                for copy in held.copies(number)
-            ):
-                found.append(step)
-        return found
-
-    def _wants(
-        self,
-        feeds: Mapping[tuple[str, str], Feed],
-        reach: Mapping[tuple[str, str], Reach],
-    ) -> Iterator[_Want]:
-        cells = {
-            (step.partition, step.target.node)
-            for step in self._in_flight
-            if step.kind is Kind.STREAM and step.target is not None
-        }
-        keys = self._current.keys
-        for number, source in self._sourced():
-            partition = keys.name(number)
-            copies = [copy for copy in self._current.copies(number) if self._is_reachable(copy)]
-            live = [copy for copy in copies if copy.placement in _LIVE]
-            if not live:
-                if not any(cell[0] == partition for cell in cells):
-                    yield from self._first_fill(number, source, copies)
-                continue
-            for copy in live:
-                if copy.placement is Placement.MASTER and (partition, copy.node) not in cells:
-                    feed = feeds.get((partition, copy.node))
-                    yield from self._retarget(number, source, copy, feed, reach)
-
-    def _sourced(self) -> Iterator[tuple[int, _Source]]:
-        """Iterate over the partitions that come from another map, in order."""
-        keys = self._current.keys
-        named = {
-            held.keys.name(number): source
-            for held in (self._target, self._current)
-            for number, source in held.sources.items()
-        }
-        found = []
-        for partition, source in named.items():
-            located = self._locate(partition, source)
-            if located is not None:
-                try:
-                    found.append((keys.number(partition), located))
-                except KeyError:
-                    continue
-        yield from sorted(found)
-
-    def _locate(self, partition: str, source: str) -> _Source | None:
-        if "/" not in source:
-            return None
-        fitting = [key for key in self._sources if source.startswith(key + "/")]
-        if not fitting:
-            raise MapError(
-                f"partition {partition!r} of {self._name!r}: found source {source!r}, expected "
-                f"MAP/PARTITION with one of the maps {', '.join(sorted(self._sources)) or '(none)'}"
-            )
-        key = max(fitting, key=len)
-        name = source[len(key) + 1 :]
-        try:
-            return _Source(key, name, self._sources[key].keys.number(name))
-        except KeyError:
-            raise MapError(
-                f"partition {partition!r} of {self._name!r}: found source {source!r}, "
-                f"expected a partition of {key!r}"
-            ) from None
-
-    def _is_reachable(self, copy: Copy) -> bool:
-        lost = NodeFlag.GONE | NodeFlag.UNREACHABLE
-        return not int(self._view.flags[self._view.index.number(copy.node)]) & lost
-
-    def _candidates(self, source: _Source, node: str) -> list[Copy]:
-        """Return the copies of a source that may feed a node, the best first."""
-        numbers = self._view.index.numbers
-        copies = [
-            copy
-            for copy in self._sources[source.map].copies(source.number)
-            if copy.placement in _LIVE
-            and copy.running is not Running.STOPPED
-            and not copy.code & REPLICATION_PAUSED
-            and self._is_reachable(copy)
-        ]
-        if self._follow == "master":
-            return [copy for copy in copies if copy.placement is Placement.MASTER]
-        own = np.full(len(copies), numbers[node], dtype=np.int32)
-        others = np.array([numbers[copy.node] for copy in copies], dtype=np.int32)
-        distances = self._view.distances(others, own).tolist()
-        ranked = sorted(
-            zip(copies, distances, strict=True),
-            key=lambda item: (item[0].placement is Placement.MASTER, item[1]),
-        )
-        return [copy for copy, _ in ranked]
-
-    def _first_fill(self, number: int, source: _Source, copies: list[Copy]) -> Iterator[_Want]:
-        """Fill one copy of a partition that has none in sync: the one that shall be master."""
-        ready = {
-            copy.node
-            for copy in copies
-            if copy.placement is Placement.DEAD and copy.running is Running.RUNNING
-        }
-        wanted = [copy for copy in self._target.copies(number) if copy.placement in _LIVE]
-        wanted.sort(key=lambda copy: copy.placement is not Placement.MASTER)
-        for copy in wanted:
-            if not self._is_reachable(copy):
-                continue
-            if copy.node in ready:
-                origin = next(iter(self._candidates(source, copy.node)), None)
-                yield _Want(
-                    number,
-                    copy.node,
-                    Placement.DEAD,
-                    source,
-                    origin,
-                    None,
-                    f"first copy of {source}",
-                )
-            return
-
-    def _retarget(
-        self,
-        number: int,
-        source: _Source,
-        copy: Copy,
-        feed: Feed | None,
-        reach: Mapping[tuple[str, str], Reach],
-    ) -> Iterator[_Want]:
-        candidates = self._candidates(source, copy.node)
-        follows = feed is not None and (feed.map, feed.partition) == (source.map, source.partition)
-        if follows and feed is not None and any(feed.node == other.node for other in candidates):
-            return
-        stands_at = feed.sequence_number if follows and feed is not None else None
-        resumable = [
-            other
-            for other in candidates
-            if stands_at is not None and _reaches(reach.get((str(source), other.node)), stands_at)
-        ]
-        before = feed.node if follows and feed is not None and feed.node else None
-        why = f"{before} does not feed it any more" if before else "it has no feed"
-        if resumable:
-            yield _Want(
-                number,
-                copy.node,
-                copy.placement,
-                source,
-                resumable[0],
-                stands_at,
-                f"{why}; goes on from {stands_at:,}",
-            )
-            return
-        origin = candidates[0] if candidates else None
-        if origin is not None:
-            why = f"{why}; {_why_anew(origin, reach.get((str(source), origin.node)), stands_at)}"
-        yield _Want(number, copy.node, copy.placement, source, origin, None, why)
-
-    def _step(self, want: _Want, origin: Copy, taken_ids: set[str]) -> Step:
-        version, config = self._current.version, self._config
-        partition = self._current.keys.name(want.partition)
-        sizes, rate = self._current.sizes, self._limits.stream_bytes_per_second
-        size_bytes, stuck_after_seconds = None, config.stuck_after_seconds
-        if want.resume_from is None:
-            size_bytes = int(sizes[want.partition]) or None if sizes is not None else None
-            stuck_after_seconds = stuck_stream_after(config, rate, size_bytes)
-        held = self._sources[want.source.map]
-        is_new = want.placement is Placement.DEAD
-        return Step(
-            id=unused_id(f"{self._name}/{partition}/{version}/{want.node}", taken_ids),
-            map=self._name,
-            partition=partition,
-            kind=Kind.STREAM,
-            size_bytes=size_bytes,
-            resume_from=want.resume_from,
-            source=End(
-                node=origin.node,
-                before=origin.placement.label,
-                after=origin.placement.label,
-                volume=self._volume(held, want.source.number, origin.node),
-                partition=want.source.partition,
-                map=want.source.map,
-            ),
-            target=End(
-                node=want.node,
-                before=want.placement.label,
-                after=Placement.SLAVE.label if is_new else want.placement.label,
-                volume=self._volume(self._current, want.partition, want.node),
-            ),
-            block=(),
-            reason=want.why,
-            version=(version.epoch, version.revision),
-            stuck_after_seconds=stuck_after_seconds,
-            bytes_per_second=rate,
-        )
-
-    def _volume(self, held: PartitionMap, partition: int, node: str) -> str | None:
-        volumes = self._view.volumes
-        if not len(volumes):
-            return None
-        numbers = np.array([self._view.index.number(node)], dtype=np.int32)
-        found = int(volumes.of(held, np.array([partition]), numbers)[0])
-        return volumes.labels[found] if found >= 0 else None
-
-
-def _is_from_source(step: Step) -> bool:
-    return step.source is not None and step.source.map is not None and step.resume_from is None
-
-
-def _try_start(occupancy: Occupancy, step: Step) -> str:
-    """Count a stream if all throttles have room for it; otherwise return which has none."""
-    try:
-        occupancy.start(step, None)
-    except ThrottleError as error:
-        return str(error)
-    return ""
-
-
-def _reaches(reach: Reach | None, sequence_number: int) -> bool:
-    return reach is not None and reach.oldest <= sequence_number <= reach.newest
-
-
-def _why_anew(origin: Copy, reach: Reach | None, stands_at: int | None) -> str:
-    if stands_at is None:
-        return "filled anew: it is not known how far it has come"
-    if reach is None:
-        return f"filled anew: it is not known what {origin.node} can go on from"
-    if stands_at < reach.oldest:
-        return f"filled anew: it stands at {stands_at:,}, {origin.node} keeps {reach.oldest:,} on"
-    return f"filled anew: it stands at {stands_at:,}, {origin.node} has come to {reach.newest:,}"
+    Raises:
+        MapError: as `next_derived_steps`.
+    """
+    config = config or Config()
+    feed_config = feed_config or config
+    held = [each for work in works.values() for each in (work.snapshot(), work.target)]
+    view = NodeView(nodes, [*held, *sources.values()], gone)
+    own = next_steps_of_maps(works, config, now, nodes=view, gone=gone)
+    known = {name: each.on_nodes(view.index) for name, each in sources.items()}
+    feeding = [
+        Feeding(name, work, known, view, feed_config, follow, own)
+        for name, work in works.items()
+        if work.is_derived
+    ]
+    maps = {**known, **{each.name: each.current for each in feeding}}
+    occupancy = Occupancy(
+        Limits.from_config(feed_config), view, {name: (each,) for name, each in maps.items()}
+    )
+    for each in feeding:
+        each.count_underway(occupancy)
+    wants = [
+        [(each, want) for want in each.wants((feeds or {}).get(each.name, {}), reach or {})]
+        for each in feeding
+    ]
+    in_turns = [item for turn in zip_longest(*wants) for item in turn if item is not None]
+    resuming = (item for item in in_turns if item[1].resume_from is not None)
+    filling = (item for item in in_turns if item[1].resume_from is None)
+    found = [each.start(want, occupancy) for each, want in chain(resuming, filling)]
+    return DerivedSteps(
+        own,
+        [item for item in found if isinstance(item, Step)],
+        [item for item in found if isinstance(item, WaitingFeed)],
+        [step for each in feeding for step in each.cut_off()],
+    )

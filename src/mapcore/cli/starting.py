@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import click
 import msgspec
 
-from mapcore.actualizing.next_steps import HeldBack, NextSteps
+from mapcore.actualizing.derived import DerivedSteps, WaitingFeed
+from mapcore.actualizing.next_steps import HeldBack
 from mapcore.cli.changing import Partitions
 from mapcore.cli.rendering import Table, heading, print_table
 from mapcore.cli.step_tables import HEADER, print_lines, print_rows, row_of
 
 __all__ = ["print_next", "print_next_lines"]
 
+WAITING: Final = ("map", "partition", "node", "change", "why")
 
-def print_next(found: NextSteps, partitions: Partitions, explain: bool) -> None:
+
+def print_next(found: DerivedSteps, partitions: Partitions, explain: bool) -> None:
     """Print what may start now as tables; with `explain` also each change that waits."""
     click.echo(f"{len(found):,} steps may start now, {found.held_back_count:,} changes wait")
     if found.held_back_by:
@@ -26,39 +29,42 @@ def print_next(found: NextSteps, partitions: Partitions, explain: bool) -> None:
     if starting:
         heading("may start now")
         print_rows(HEADER, map(row_of, starting), len(starting))
-    waiting = list(partitions.of(found.held_back())) if explain else []
+    waiting = list(_waiting(found, partitions)) if explain else []
     if waiting:
         heading("why the others wait")
-        rows = ((each.map, each.partition, each.node, each.change, _why(each)) for each in waiting)
-        print_rows(("map", "partition", "node", "change", "why"), rows, len(waiting))
+        print_rows(WAITING, (list(each.values())[: len(WAITING)] for each in waiting), len(waiting))
 
 
-def print_next_lines(found: NextSteps, partitions: Partitions, explain: bool) -> None:
+def print_next_lines(found: DerivedSteps, partitions: Partitions, explain: bool) -> None:
     """Print the same as JSON: a header, and then a step a line."""
     print_lines(_lines(found, partitions, explain))
 
 
-def _lines(found: NextSteps, partitions: Partitions, explain: bool) -> Iterator[str]:
+def _lines(found: DerivedSteps, partitions: Partitions, explain: bool) -> Iterator[str]:
     header: dict[str, Any] = {
         "steps": len(found),
         "waiting": found.held_back_count,
         "heldBackBy": found.held_back_by,
     }
     if explain:
-        header["heldBack"] = [
-            {
-                "map": each.map,
-                "partition": each.partition,
-                "node": each.node,
-                "change": each.change,
-                "why": _why(each),
-                "throttle": each.throttle,
-            }
-            for each in partitions.of(found.held_back())
-        ]
+        header["heldBack"] = list(_waiting(found, partitions))
     yield msgspec.json.encode(header).decode()
     for step in partitions.of(found):
         yield step.to_json()
+
+
+def _waiting(found: DerivedSteps, partitions: Partitions) -> Iterator[dict[str, Any]]:
+    """Iterate over what waits, fields in the order of a row: changes, then streams from sources."""
+    for change in partitions.of(found.own.held_back()):
+        yield _tree(change, change.change, _why(change), change.throttle)
+    for feed in partitions.of(found.waiting):
+        why = f"held back: {feed.why}" if feed.is_throttled else feed.why
+        yield _tree(feed, f"from {feed.source}", why, None)
+
+
+def _tree(each: HeldBack | WaitingFeed, change: str, why: str, throttle: str | None) -> Any:
+    where = {"map": each.map, "partition": each.partition, "node": each.node}
+    return {**where, "change": change, "why": why, "throttle": throttle}
 
 
 def _why(each: HeldBack) -> str:

@@ -9,7 +9,6 @@ from typing import Any, Final
 import click
 
 import mapcore
-from mapcore.actualizing.next_steps import NextSteps, next_steps_of_maps
 from mapcore.actualizing.schedule import Schedule
 from mapcore.actualizing.steps import Step
 from mapcore.actualizing.works import Work
@@ -17,6 +16,7 @@ from mapcore.cli.changing import Partitions, changing_works, gone_option, maps_o
 from mapcore.cli.inputs import document_argument, fail, json_option, read_cluster
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import Table, heading, print_table
+from mapcore.cli.sources import Sources, check_founded, source_options
 from mapcore.cli.starting import print_next, print_next_lines
 from mapcore.cli.step_tables import HEADER, TERMINAL_ROWS, print_lines, print_rows, row_of
 from mapcore.cli.throttles import throttle_option, with_throttles
@@ -52,6 +52,7 @@ BLOCKED: Final = 1
 )
 @gone_option
 @throttle_option
+@source_options
 @click.option(
     "--plot",
     metavar="PICTURE",
@@ -77,6 +78,8 @@ def steps(
     by: Any,
     gone: tuple[str, ...],
     throttles: Sequence[tuple[str, int | None]],
+    other_clusters: tuple[str, ...],
+    follow: Any,
     plot: str | None,
     output: str | None,
     as_json: bool,
@@ -90,22 +93,29 @@ def steps(
     Of a document with several maps all that have a current and a target map change together:
     throttles hold for all of them, and they take turns.
 
-    With --next or --explain looks only at what may start now; nothing is under way then.
+    With --next or --explain looks only at what may start now; nothing is under way then. Maps that
+    are derived from others get the streams from their sources too.
 
     Exit status: 0 all can be done, 1 some changes cannot be made, 2 wrong use, or maps that
     cannot be scheduled.
     """
     cluster = read_cluster(doc)
     config = with_throttles(cluster, throttles)
-    works = changing_works(cluster, doc, map_names)
+    sources = Sources.of(cluster, doc, other_clusters)
+    works = sources.told(changing_works(cluster, doc, map_names))
     partitions = Partitions(partition_names, works, doc)
     if only_next or explain:
         if plot or output or by:
             raise click.UsageError("--plot, --output and --by are about whole schedules.")
-        found = _next(cluster, works, config, doc, gone)
+        with progress("looking for steps"):
+            try:
+                found = sources.next_steps(works, config, gone, follow)
+            except MapError as error:
+                fail(doc, str(error))
         printing = print_next_lines if as_json else print_next
         printing(found, partitions, explain)
         ctx.exit(0)
+    check_founded(works, doc)
     scheduled = _schedule(cluster, works, config, doc, by, gone)
     if plot is not None:
         with progress(f"drawing {plot}"):
@@ -133,16 +143,6 @@ def _schedule(
             return mapcore.schedule(works, None, config, nodes=cluster.nodes, gone=gone, by=by)
         except (ScheduleError, MapError) as error:
             fail(doc, f"{error}; --next says what may start now")
-
-
-def _next(
-    cluster: Cluster, works: Mapping[str, Work], config: Config, doc: str, gone: Collection[str]
-) -> NextSteps:
-    with progress("looking for steps"):
-        try:
-            return next_steps_of_maps(works, config, nodes=cluster.nodes, gone=gone)
-        except MapError as error:
-            fail(doc, str(error))
 
 
 def _lines(scheduled: Schedule, partitions: Partitions) -> Iterator[str]:

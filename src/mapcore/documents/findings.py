@@ -30,6 +30,9 @@ _SETTINGS: Final = frozenset(Settings.__struct_encode_fields__)
 PLAN_FIELDS: Final = frozenset({"mastersBefore", "lost"})
 """Fields of a partition that plans write for later plans, and that nobody else reads."""
 
+FEED_FIELDS: Final = frozenset({"feeds", "reach"})
+"""Fields of a partition that say how derived maps follow their sources."""
+
 _KEPT: Final = "a field that mapcore does not know: kept, but not used"
 
 
@@ -179,7 +182,7 @@ def _map_problems(
     cluster: Cluster, entry: ClusterMap, type_: MapType, held: PartitionMap, place: Place
 ) -> Iterator[Problem]:
     for partition, extra in sorted(held.extra.items()):
-        names = [name for name in extra if name not in PLAN_FIELDS]
+        names = [name for name in extra if name not in PLAN_FIELDS | FEED_FIELDS]
         yield from _unknown(names, place.entry(held.keys.name(partition)))
     if isinstance(held.keys, RangeKeys):
         for start, end in held.keys.gaps():
