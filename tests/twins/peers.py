@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,3 +86,40 @@ def swept(
                 row.append((legal or other or [-1])[0])
             rows.append(row)
     return rows
+
+
+def least_change(
+    current: list[list[int]],
+    rows: list[list[tuple[int, ...]]],
+    least: list[int],
+    most: list[int],
+    max_peers: int,
+) -> tuple[int, int] | None:
+    """Return the least (copies outside shares, moves), of all placements within so many peers.
+
+    Args:
+        current: by partition, who holds a copy now.
+        rows: by partition, the sets of nodes that may hold it.
+        least: by node, the fewest copies that it shall hold.
+        most: by node, the most.
+        max_peers: of a node, where all copies of a partition are peers.
+    """
+    nodes = len(least)
+    best: tuple[int, int] | None = None
+    for chosen in product(*rows):
+        peers: list[set[int]] = [set() for _ in range(nodes)]
+        load = [0] * nodes
+        for row in chosen:
+            for node in row:
+                load[node] += 1
+                peers[node].update(row)
+        if any(len(each) - 1 > max_peers for each in peers):
+            continue
+        strain = sum(
+            max(low - held, held - high, 0)
+            for held, low, high in zip(load, least, most, strict=True)
+        )
+        moves = sum(len({*row} - {*old}) for row, old in zip(chosen, current, strict=True))
+        if best is None or (strain, moves) < best:
+            best = strain, moves
+    return best

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -15,7 +17,7 @@ from mapcore.planning.peers.fresh import PeersPlacement, place_fresh
 from mapcore.planning.peers.problem import PeersProblem
 from mapcore.planning.placing.placement import place, spread_excess
 from tests.planning.peers.clusters import changed_problem, problem_of
-from tests.twins.peers import peers_of
+from tests.twins.peers import least_change, peers_of
 
 Rows = NDArray[np.int32]
 
@@ -201,6 +203,84 @@ def test_masters_stay_first_and_copies_in_the_way_of_spread_go() -> None:
     problem = changed_problem(current, [0, 0, 1, 2], 3, gone=[1])
     kept = rows_that_stay(problem, np.array([[2], [0], [-1]], np.int32))
     assert kept.tolist() == [[2, 0, -1], [0, -1, -1], [2, 0, -1]]
+
+
+def test_a_node_that_comes_takes_the_place_of_one_that_goes() -> None:
+    rows, zones = first_rows((9, 9, 9, 9), 1024, 3, 10)
+    problem = changed_problem(rows, [*zones, 2, 0], 10, gone=[4, 20])
+    found = change(problem)
+    check(problem, found)
+    assert (found.excess_peers, found.strain) == (0, 0)
+    assert moves(rows, found.nodes) == np.count_nonzero(np.isin(rows, [4, 20]))
+
+
+def test_many_changes_in_a_row_end_no_worse_than_they_began() -> None:
+    generator = np.random.default_rng(4)
+    rows, zones = first_rows((10, 10, 10, 10), 256, 3, 8)
+    costs, begin = [], cells(rows)
+    for _ in range(200):
+        sizes = np.bincount(zones, minlength=4)
+        comes = generator.random() < (0.7 if len(zones) < 36 else 0.5 if len(zones) < 44 else 0.3)
+        gone = []
+        if comes:
+            zones = [*zones, int(sizes.argmin())]
+        else:
+            gone = [int(generator.choice(np.flatnonzero(np.array(zones) == sizes.argmax())))]
+        problem = changed_problem(rows, zones, 10, gone=gone)
+        found = change(problem)
+        check(problem, found)
+        assert (found.excess_peers, found.strain) == (0, 0)
+        costs.append(moves_over_bound(problem, found))
+        stays = np.ones(len(zones), np.bool_)
+        stays[gone] = False
+        rows = (np.cumsum(stays) - 1).astype(np.int32)[found.nodes]
+        zones = [zone for zone, kept in zip(zones, stays, strict=True) if kept]
+    assert np.mean(costs[-50:]) <= 1.1 * np.mean(costs[:50])
+    assert cells(rows).std() <= begin.std()
+    assert np.ptp(cells(rows)) <= np.ptp(begin)
+
+
+def cells(rows: Rows) -> NDArray[np.int64]:
+    """Return how many partitions each two peers share."""
+    counts = Counter(pair for row in rows.tolist() for pair in combinations(sorted(row), 2))
+    return np.array(list(counts.values()))
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None)
+def test_little_is_lost_against_the_best_of_all_small_changes(data: st.DataObject) -> None:
+    sizes = data.draw(st.sampled_from([(3, 2), (5,), (2, 2, 1), (4,), (1, 1, 2, 1)]), "zones")
+    copies = data.draw(st.integers(2, 3), "copies")
+    max_peers = data.draw(st.integers(copies, 4), "peers")
+    rows = place_fresh(problem_of(sizes, data.draw(st.integers(1, 4)), copies, max_peers)).nodes
+    zones = np.repeat(np.arange(len(sizes)), sizes).tolist()
+    gone = data.draw(st.sets(st.integers(0, len(zones) - 1), max_size=1), "gone")
+    zones += data.draw(st.lists(st.integers(0, len(sizes) - 1), max_size=1), "new")
+    problem = changed_problem(rows, zones, max_peers, gone=sorted(gone))
+    found = change(problem)
+    check(problem, found)
+    legal = legal_rows(problem, copies)
+    assume(len(legal) ** len(rows) <= 20_000)
+    best = least_change(
+        rows.tolist(), [legal] * len(rows), problem.least.tolist(), problem.most.tolist(), max_peers
+    )
+    assert best is not None
+    assert found.excess_peers == 0
+    strain, moved = found.strain, moves(rows, found.nodes)
+    assert best <= (strain, moved)
+    assert strain <= best[0] + len(zones)
+    assert strain > best[0] or moved <= best[1] + 2
+
+
+def legal_rows(problem: PeersProblem, copies: int) -> list[tuple[int, ...]]:
+    """Return the sets of nodes that may hold a partition, with no more excess than must be."""
+    able = np.flatnonzero(problem.placement.eligible).tolist()
+    share, zones = int(problem.class_shares[0, 0]), problem.placement.levels[0].tolist()
+    excess = {
+        row: sum(max(0, held - share) for held in Counter(zones[node] for node in row).values())
+        for row in combinations(able, copies)
+    }
+    return [row for row, found in excess.items() if found == min(excess.values())]
 
 
 @given(st.data())

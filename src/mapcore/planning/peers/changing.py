@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mapcore._kernels import _peer_changes, _peers
 from mapcore.planning.peers.fresh import PeersPlacement, grade_of, place_fresh
 from mapcore.planning.peers.problem import PeersProblem, limits_of
+from mapcore.planning.placing.placement import spread_excess
 
 __all__ = ["change_peers", "rows_that_stay"]
 
@@ -31,8 +32,9 @@ def change_peers(
 ) -> PeersPlacement:
     """Place every copy, from the placement that there is.
 
-    Counts, spread and rules go first. Where few moves do not bring the nodes within the number of
-    peers, as where a map was made without one, it is placed afresh if that does.
+    Counts, spread and rules go first. It is placed afresh where that does better and few moves do
+    not bring the nodes within the number of peers, as where a map was made without one, or leave
+    more copies outside shares than there are nodes.
 
     Args:
         problem: what is asked.
@@ -54,17 +56,22 @@ def change_peers(
             interrupt,
         )
         found = PeersPlacement(rows, excess, strain, problem.max_peers)
-        if excess or strain or grade_of(problem, rows) > grade_of(problem, problem.relaxed):
-            mended = rows.copy()
-            left = _peers.mend(limits, problem.every_pair, mended, interrupt)
-            if (*grade_of(problem, mended), *left) < (*grade_of(problem, rows), excess, strain):
-                found = PeersPlacement(mended, *left, problem.max_peers)
-    if found.excess_peers:
+        is_short = grade_of(problem, rows) > grade_of(problem, problem.relaxed)
+        if excess or strain or is_short:
+            rows = rows.copy()
+            left = _peers.mend(limits, problem.every_pair, rows, interrupt)
+            mended = PeersPlacement(rows, *left, problem.max_peers)
+            if _grade(problem, mended) < _grade(problem, found):
+                found = mended
+    if found.excess_peers or found.strain > np.count_nonzero(problem.most):
         fresh = place_fresh(problem, interrupt=interrupt)
-        grade = (*grade_of(problem, found.nodes), found.excess_peers)
-        if (*grade_of(problem, fresh.nodes), fresh.excess_peers) < grade:
+        if _grade(problem, fresh) < _grade(problem, found):
             return fresh
     return found
+
+
+def _grade(problem: PeersProblem, placed: PeersPlacement) -> tuple[int, ...]:
+    return *grade_of(problem, placed.nodes), placed.excess_peers, placed.strain
 
 
 def rows_that_stay(problem: PeersProblem, masters: NDArray[np.int32]) -> NDArray[np.int32]:
@@ -74,26 +81,38 @@ def rows_that_stay(problem: PeersProblem, masters: NDArray[np.int32]) -> NDArray
     those that stand in the way of spread.
     """
     placement, classes = problem.placement, problem.classes
-    current = placement.current
-    width = problem.relaxed.shape[1]
-    group = classes.groups[classes.numbers]
-    stays = (current >= 0) & classes.group_nodes[group[:, None], current]
-    copies = classes.copies[classes.numbers]
-    in_way = np.count_nonzero(stays, axis=1) > copies
-    in_way |= _excess(problem, np.where(stays, current, -1)) > _excess(problem, problem.relaxed)
+    current, width = placement.current, problem.relaxed.shape[1]
+    is_held = current >= 0
+    stays = is_held & _usable(problem, current)
+    wanted = classes.copies[classes.numbers]
+    in_way = np.count_nonzero(stays, axis=1) > wanted
+    kept = np.where(stays, current, np.int32(-1))
+    if spread_excess(placement, kept) > spread_excess(placement, problem.relaxed):
+        in_way |= _excess(problem, kept) > _excess(problem, problem.relaxed)
     rows = np.flatnonzero(in_way)
     if len(rows):
-        is_kept = (current[rows][:, :, None] == problem.relaxed[rows][:, None, :]).any(axis=2)
-        stays[rows] &= is_kept
-    # Masters first, then who may lead; those that go are last, and fall away.
-    leads = (current[:, :, None] == masters[:, None, :]).any(axis=2)
-    rank = np.where(leads, 0, np.where(problem.may_lead[current], 1, 2))
-    order = np.argsort(np.where(stays, rank, 3), axis=1, kind="stable")[:, :width]
+        stays[rows] &= (current[rows][:, :, None] == problem.relaxed[rows][:, None, :]).any(axis=2)
     found = np.full((len(current), width), -1, np.int32)
-    found[:, : order.shape[1]] = np.take_along_axis(
-        np.where(stays, current, np.int32(-1)), order, axis=1
+    found[:, : min(width, current.shape[1])] = current[:, :width]
+    # Masters first, then who may lead; those that go are last, and fall away.
+    leads_well = (current[:, 0] == masters[:, 0]) | ~(masters >= 0).any(axis=1)
+    rows = np.flatnonzero(~(stays.all(axis=1) & leads_well))
+    held = current[rows]
+    leads = (held[:, :, None] == masters[rows][:, None, :]).any(axis=2)
+    rank = np.where(leads, 0, np.where(problem.may_lead[held], 1, 2))
+    order = np.argsort(np.where(stays[rows], rank, 3), axis=1, kind="stable")[:, :width]
+    found[rows] = -1
+    found[rows[:, None], np.arange(order.shape[1])] = np.take_along_axis(
+        np.where(stays[rows], held, np.int32(-1)), order, axis=1
     )
     return found
+
+
+def _usable(problem: PeersProblem, nodes: NDArray[np.int32]) -> NDArray[np.bool_]:
+    classes = problem.classes
+    if len(classes.group_nodes) == 1:
+        return np.asarray(classes.group_nodes[0][nodes])
+    return np.asarray(classes.group_nodes[classes.groups[classes.numbers][:, None], nodes])
 
 
 def _excess(problem: PeersProblem, rows: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -114,7 +114,7 @@ public:
     }
 
     // Call `visit(slot, holder, new_peers)` for every copy next to a peer of the taker's that it
-    // may take over.
+    // may take over, until it returns false.
     template <class Visit>
     void for_each_offer(Node taker, Visit visit) {
         const PairCounts &pairs = state.pairs();
@@ -128,7 +128,7 @@ public:
             const std::int32_t load = state.load(peer);
             clock.work(load);
             for (std::int32_t k = 0; k < load; ++k)
-                visit_row(taker, slots[k], mine, is_full, visit);
+                if (!visit_row(taker, slots[k], mine, is_full, visit)) return;
         }
     }
 
@@ -141,18 +141,18 @@ private:
     }
 
     template <class Visit>
-    void visit_row(Node taker, Slot found, std::int32_t mine, bool is_full, Visit &visit) {
+    bool visit_row(Node taker, Slot found, std::int32_t mine, bool is_full, Visit &visit) {
         const Slot row = state.row_of(found), end = row + state.width();
         std::int32_t strangers = 0;
         for (Slot slot = row; slot < end; ++slot) {
             const Node node = state.node(slot);
             if (node < 0) continue;
-            if (node == taker) return;
+            if (node == taker) return true;
             const bool is_peer = marks_[static_cast<std::size_t>(node)] == mine;
-            if (is_peer && slot < found) return;  // visited before, by way of that one
+            if (is_peer && slot < found) return true;  // visited before, by way of that one
             strangers += !is_peer;
         }
-        if (is_full && state.every_pair() && strangers > 1) return;
+        if (is_full && state.every_pair() && strangers > 1) return true;
         for (Slot slot = row; slot < end; ++slot) {
             const Node holder = state.node(slot);
             if (holder < 0) continue;
@@ -164,8 +164,9 @@ private:
                 more = law.new_peers(slot, taker);
                 if (more < 0) continue;
             }
-            visit(slot, holder, more);
+            if (!visit(slot, holder, more)) return false;
         }
+        return true;
     }
 
     const Node *current_;

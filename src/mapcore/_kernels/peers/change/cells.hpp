@@ -27,22 +27,33 @@ public:
         return sum;
     }
 
-private:
     // An even cell, in units of 1 / (2 x peers).
     std::int64_t even(Node a, Node b) const {
         const std::int64_t partners = state_.every_pair() ? state_.width() - 1 : 1;
         return partners * (law_.limits().most[a] + law_.limits().most[b]);
     }
 
-    std::int64_t cost_change(Node a, Node b, std::int32_t more) const {
-        const std::int32_t shared = state_.pairs().shared(a, b);
-        return cost(a, b, shared + more) - cost(a, b, shared);
-    }
-
     std::int64_t cost(Node a, Node b, std::int64_t shared) const {
         if (shared == 0) return 0;
         const std::int64_t off = 2 * law_.limits().max_peers * shared - even(a, b);
         return off * off;
+    }
+
+    // What a cell costs that is so many partitions off.
+    std::int64_t cost_of_units(std::int64_t units) const {
+        return units * units * 4 * law_.limits().max_peers * law_.limits().max_peers;
+    }
+
+    // Whether two nodes share less than half of what is even, or half as much again.
+    bool is_uneven(Node a, Node b, std::int64_t shared) const {
+        const std::int64_t twice = 4 * law_.limits().max_peers * shared;
+        return twice < even(a, b) || twice > 3 * even(a, b);
+    }
+
+private:
+    std::int64_t cost_change(Node a, Node b, std::int32_t more) const {
+        const std::int32_t shared = state_.pairs().shared(a, b);
+        return cost(a, b, shared + more) - cost(a, b, shared);
     }
 
     const State &state_;

@@ -10,6 +10,7 @@
 #include "newcomers.hpp"
 #include "refining.hpp"
 #include "roles.hpp"
+#include "succession.hpp"
 
 namespace mapcore::peers {
 
@@ -26,25 +27,27 @@ constexpr std::array<Taste, 8> TASTES{{
     {0, 48, 1.3, 1.5, 0.7, true},
 }};
 
-constexpr std::size_t SMALL = 1 << 14;
+constexpr std::size_t SMALL = 1 << 14;      // slots
+constexpr std::size_t FEW = 8;              // newcomers
+constexpr std::int64_t EVENING_SHARE = 25;  // a move for so many others
 constexpr std::uint64_t SEED = 0x9E3779B97F4A7C15ULL;
-
-// Small placements are tried in several ways; of large ones, one must do.
-std::size_t variants_of(std::size_t slots) {
-    if (slots <= SMALL) return TASTES.size();
-    if (slots <= 1 << 17) return 4;
-    return slots <= 1 << 19 ? 2 : 1;
-}
 
 class Change {
 public:
     explicit Change(Board &board)
         : board_(board),
           begin_(board.mark()),
-          shifts_rows_(board.law.has_places_to_spare()) {}
+          shifts_rows_(board.law.has_places_to_spare()),
+          holes_(Holes::find(board)) {
+        for (std::size_t n = 0; n < board.state.node_count(); ++n) {
+            const auto node = static_cast<Node>(n);
+            if (board.law.below(node) > 0 && board.state.load(node) == 0)
+                newcomers_.push_back(node);
+        }
+    }
 
     void run() {
-        const std::size_t variants = variants_of(board_.state.slot_count());
+        const std::size_t variants = variants_that_pay();
         const std::int64_t bound = moves_bound();
         Board::Grade best{};
         for (std::size_t i = 0; i < variants; ++i) {
@@ -59,6 +62,15 @@ public:
     }
 
 private:
+    // Small changes of small placements are tried in several ways; of large ones, one must do.
+    std::size_t variants_that_pay() const {
+        const std::size_t slots = board_.state.slot_count();
+        const std::size_t work = slots + 64 * holes_.size() + 8192 * newcomers_.size();
+        if (work <= 1 << 17) return TASTES.size();
+        if (work <= 1 << 18) return 2;
+        return 1;
+    }
+
     void attempt(const Taste &taste, std::size_t number) {
         schedule::Random random(SEED + 7919 * number);
         Paths paths(board_);
@@ -67,12 +79,12 @@ private:
         Newcomers newcomers(board_, parting, random);
         Holes holes(board_, rows, random);
         Balance balance(board_, paths, rows, shifts_rows_);
-        holes.fill(taste.rows_first && shifts_rows_);
-        for (std::size_t n = 0; n < board_.state.node_count(); ++n) {
-            const auto node = static_cast<Node>(n);
-            if (board_.law.below(node) > 0 && board_.state.load(node) == 0)
-                newcomers.insert(node, taste);
-        }
+        Succession(board_, holes_).run(newcomers_);
+        holes.fill(holes_, taste.rows_first && shifts_rows_);
+        Taste taken = taste;
+        if (newcomers_.size() > FEW) taken.trials /= 4, taken.communities /= 4;
+        for (const Node node : newcomers_)
+            newcomers.insert(node, taken);
         for (std::size_t n = 0; n < board_.state.node_count(); ++n)
             parting.bring_down(static_cast<Node>(n), -1, {}, -1);
         balance.even_out();
@@ -88,7 +100,8 @@ private:
         if (board_.grade().strain > 0) Forcing(board_, parting, balance, random).run();
         if (board_.state.slot_count() <= SMALL && board_.grade().moves > bound)
             Refining(board_, balance, random).run(changed_rows());
-        Evening(board_).run(changed_slots());
+        const bool is_least = board_.grade().moves <= bound;
+        Evening(board_).run(changed_slots(), is_least ? 0 : board_.grade().moves / EVENING_SHARE);
         if (!board_.state.every_pair()) Roles(board_).even_out();
     }
 
@@ -146,10 +159,7 @@ private:
             low += board_.below(static_cast<Node>(n));
             high += board_.above(static_cast<Node>(n));
         }
-        const auto count = static_cast<Slot>(board_.state.slot_count());
-        for (Slot row = 0; row < count; row += board_.state.width())
-            high += std::max(0, board_.missing(row));
-        return std::max(low, high);
+        return std::max(low, high + static_cast<std::int64_t>(holes_.size()));
     }
 
     void keep() {
@@ -168,6 +178,8 @@ private:
     Board &board_;
     Board::Mark begin_;
     bool shifts_rows_;
+    std::vector<Slot> holes_;
+    std::vector<Node> newcomers_;
     std::vector<std::pair<Slot, Node>> kept_;
 };
 

@@ -167,18 +167,26 @@ private:
 
     // Take over copies that make no new peers, from nodes that have some to spare.
     void take_what_is_free(Node newcomer) {
-        while (lack(newcomer) > 0) {
-            Slot best = -1;
-            std::pair<int, std::int64_t> least;
+        const auto may_take = [&](Node holder, std::int32_t more) {
+            return more == 0 && lack(holder) < 0;
+        };
+        for (bool again = true; again && lack(newcomer) > 0;) {
+            offers_.clear();
             board_.for_each_offer(newcomer, [&](Slot slot, Node holder, std::int32_t more) {
-                if (more > 0 || lack(holder) >= 0) return;
                 const int price =
                     board_.moves_more(slot, newcomer) - 2 * (board_.law.above(holder) > 0);
-                const std::pair score{price, board_.cells.cost_more(slot, newcomer)};
-                if (best < 0 || score < least) best = slot, least = score;
+                if (may_take(holder, more))
+                    offers_.push_back({price, board_.cells.cost_more(slot, newcomer), slot});
+                return true;
             });
-            if (best < 0) return;
-            board_.set(best, newcomer);
+            std::sort(offers_.begin(), offers_.end());
+            again = false;
+            for (std::size_t i = 0; i < offers_.size() && lack(newcomer) > 0; ++i) {
+                const Slot slot = std::get<2>(offers_[i]);
+                if (!may_take(board_.state.node(slot), board_.admit(slot, newcomer))) continue;
+                board_.set(slot, newcomer);
+                again = true;
+            }
         }
     }
 
@@ -239,12 +247,11 @@ private:
         std::int64_t found = 0;
         touched_.clear();
         board_.for_each_offer(newcomer, [&](Slot, Node holder, std::int32_t more) {
-            if (more > 0 || found >= enough) return;
             std::int32_t &claimed = claimed_[static_cast<std::size_t>(holder)];
-            if (lack(holder) + claimed >= 0) return;
+            if (more > 0 || lack(holder) + claimed >= 0) return true;
             ++claimed;
-            ++found;
             touched_.push_back(holder);
+            return ++found < enough;
         });
         for (const Node node : touched_)
             claimed_[static_cast<std::size_t>(node)] = 0;
@@ -266,6 +273,7 @@ private:
     schedule::Random &random_;
     std::vector<std::int32_t> claimed_;
     std::vector<Node> touched_;
+    std::vector<std::tuple<int, std::int64_t, Slot>> offers_;
 };
 
 }  // namespace mapcore::peers

@@ -35,8 +35,8 @@ public:
                 if (moves == moves_most || ++expanded_ > EXPANDED_MOST) continue;
                 board_.for_each_offer(node, [&](Slot slot, Node holder, std::int32_t) {
                     const int cost = moves + std::max(0, board_.moves_more(slot, node));
-                    if (holder == into || cost > moves_most) return;
-                    reach(holder, cost, slot, node, board_.cells.cost_more(slot, node));
+                    if (holder != into && cost <= moves_most) reach(holder, cost, slot, node, node);
+                    return true;
                 });
             }
         }
@@ -65,7 +65,7 @@ public:
     }
 
 private:
-    static constexpr std::int32_t EXPANDED_MOST = 300;
+    static constexpr std::int32_t EXPANDED_MOST = 100;
     static std::size_t at(Node node) { return static_cast<std::size_t>(node); }
 
     void start(Node node, int moves_most) {
@@ -80,9 +80,11 @@ private:
         buckets_[0].push_back(node);
     }
 
-    void reach(Node node, int cost, Slot slot, Node next, std::int64_t rank) {
+    // Of ways that cost as much, the one that evens out cells most; `taker` gets the slot.
+    void reach(Node node, int cost, Slot slot, Node next, Node taker) {
         const bool is_new = seen_[at(node)] != stamp_ || distance_[at(node)] > cost;
         if (!is_new && distance_[at(node)] < cost) return;
+        const std::int64_t rank = board_.cells.cost_more(slot, taker);
         if (!is_new && rank >= rank_[at(node)]) return;
         seen_[at(node)] = stamp_;
         distance_[at(node)] = cost;
@@ -109,7 +111,7 @@ private:
                 if (cost > moves_most) continue;
                 if (seen_[at(taker)] == stamp_ && distance_[at(taker)] <= cost) continue;
                 if (board_.admit(slot, taker) < 0) continue;
-                reach(taker, cost, slot, node, board_.cells.cost_more(slot, taker));
+                reach(taker, cost, slot, node, taker);
             }
         }
     }
