@@ -240,6 +240,11 @@ def test_masters_leave_a_node_in_maintenance_at_once() -> None:
     assert step.reason == "a is in maintenance"
 
 
+def test_steps_of_partitions_that_there_are_no_more_are_cancelled() -> None:
+    (create,) = next_steps(made("am", "am", "am"), made("am", "am", "am bs"))
+    assert next_steps(made("am"), made("am"), [create]).cancel == (create,)
+
+
 def test_a_fill_that_nobody_wants_any_more_is_cancelled_and_cleared() -> None:
     live = LiveMap(made("am bs cd"))
     (fill,) = next_steps(live, made("am bs cs"))

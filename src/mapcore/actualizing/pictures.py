@@ -15,7 +15,7 @@ from mapcore.actualizing.steps import Step
 from mapcore.actualizing.view import NodeView
 from mapcore.actualizing.works import Work
 from mapcore.cluster import Assignment, Config
-from mapcore.keys import KeyFunction, RangeKeys
+from mapcore.keys import KeyFunction
 from mapcore.maps import PartitionMap
 
 __all__ = ["Picture"]
@@ -118,12 +118,13 @@ class Picture:
 
     def _known_steps(self, keys: KeyFunction) -> tuple[Step, ...]:
         """Return the steps under way whose partitions there are; note the others."""
-        names = set(keys.names()) if isinstance(keys, RangeKeys) and self.underway else None
         steps = tuple(entry.step for entry in self.underway)
-        if names is None:
+        names = {name for step in steps for name in step.partitions}
+        missing = names.difference(_known_rows(keys, names))
+        if not missing:
             return steps
-        self.unknown = tuple(step for step in steps if step.partition not in names)
-        return tuple(step for step in steps if step.partition in names)
+        self.unknown = tuple(step for step in steps if not missing.isdisjoint(step.partitions))
+        return tuple(step for step in steps if missing.isdisjoint(step.partitions))
 
     def stuck(self, now: float) -> list[Step]:
         """Return the steps under way for longer than they should take."""
