@@ -8,9 +8,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore.actualizing.admission import Admitted
 from mapcore.actualizing.proposals import Action, Priority, Situation
 from mapcore.actualizing.repartition import Group
+from mapcore.actualizing.starting.admission import Admitted
 from mapcore.actualizing.steps import End, Kind, Step
 from mapcore.actualizing.throttles import Limits
 from mapcore.actualizing.view import NodeView

@@ -23,19 +23,19 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from mapcore.actualizing.admission import Admission, Admitted, admit
 from mapcore.actualizing.building import Builder
-from mapcore.actualizing.cancelling import steps_to_cancel
-from mapcore.actualizing.giving_way import steps_giving_way
 from mapcore.actualizing.live import LiveMap, Underway
-from mapcore.actualizing.pictures import Picture
 from mapcore.actualizing.proposals import Situation, propose
+from mapcore.actualizing.starting.admission import Admission, Admitted, admit
+from mapcore.actualizing.starting.cancelling import steps_to_cancel
+from mapcore.actualizing.starting.giving_way import steps_giving_way
+from mapcore.actualizing.starting.pictures import Picture
+from mapcore.actualizing.starting.switching import Room, switches
+from mapcore.actualizing.starting.takeovers import hold_takeovers
+from mapcore.actualizing.starting.waiting import HeldBack, Waiting, waiting_changes
 from mapcore.actualizing.steps import Step
-from mapcore.actualizing.switching import Room, switches
-from mapcore.actualizing.takeovers import hold_takeovers
 from mapcore.actualizing.throttles import Limits
 from mapcore.actualizing.view import NodeView
-from mapcore.actualizing.waiting import HeldBack, Waiting, waiting_changes
 from mapcore.actualizing.works import Work
 from mapcore.cluster import SOLE_MAP, Config, Node, Settings
 from mapcore.maps import PartitionMap

@@ -2,8 +2,8 @@
 
 A proposal is one change that is safe by itself: it follows the tables, leaves enough copies in
 sync and the partition with its master. Which proposals are started is a question of throttles
-(`mapcore.actualizing.admission`). Proposals that have to wait carry the reason why. The rules are
-in `_kernels/propose.hpp`, one function a question:
+(`mapcore.actualizing.starting`). Proposals that have to wait carry the reason why. The rules are in
+`_kernels/propose.hpp`, one function a question:
 
 - a pending copy without a takeover under way devolves;
 - without a copy at all, the partition is founded on its master to be;

@@ -2,7 +2,7 @@
 
 Each is a row of `THROTTLES`; its field stands under `config` in the document. `Limits` holds the
 values for one cluster. To add one: a field in `mapcore.cluster.Config`, a row here, and, where
-steps are admitted (`mapcore.actualizing.admission`), the resource that a step takes up.
+steps are admitted (`mapcore.actualizing.starting.admission`), the resource that a step takes up.
 """
 
 from __future__ import annotations

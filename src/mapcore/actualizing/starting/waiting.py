@@ -9,8 +9,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore.actualizing.admission import THROTTLE_NAMES, Admitted
 from mapcore.actualizing.proposals import Hold, Situation
+from mapcore.actualizing.starting.admission import THROTTLE_NAMES, Admitted
 from mapcore.actualizing.throttles import THROTTLES
 from mapcore.maps import PartitionMap
 from mapcore.states import describe_code

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.actualizing.building import Builder
-from mapcore.actualizing.pictures import Picture
 from mapcore.actualizing.proposals import Hold, NodeFlag, RowFlag, Situation, in_flight
 from mapcore.actualizing.repartition import Group
+from mapcore.actualizing.starting.pictures import Picture
+from mapcore.actualizing.starting.waiting import HeldBack
 from mapcore.actualizing.steps import End, Kind, Step
 from mapcore.actualizing.throttles import Limits
-from mapcore.actualizing.waiting import HeldBack
 from mapcore.cluster import config_field
 from mapcore.maps import PartitionMap
 from mapcore.states import PLACEMENT_MASK, Placement

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.actualizing.proposals import Action, Priority, Situation
-from mapcore.actualizing.sources import Fills, are_moves
+from mapcore.actualizing.starting.sources import Fills, are_moves
 from mapcore.actualizing.throttles import Limits
 
 __all__ = ["most_urgent_first", "take_turns"]

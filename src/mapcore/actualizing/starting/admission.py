@@ -23,10 +23,10 @@ from mapcore.actualizing.proposals import (
     Hold,
     Situation,
 )
-from mapcore.actualizing.sources import Fills, are_moves, sources_of
+from mapcore.actualizing.starting.sources import Fills, are_moves, sources_of
+from mapcore.actualizing.starting.urgency import most_urgent_first, take_turns
 from mapcore.actualizing.steps import Kind
 from mapcore.actualizing.throttles import Limits
-from mapcore.actualizing.urgency import most_urgent_first, take_turns
 from mapcore.actualizing.view import NodeView
 
 __all__ = ["Admission", "Admitted", "admit"]
@@ -113,8 +113,8 @@ class Admission:
     ) -> None:
         """Count what the steps under way take up.
 
-        Those that give way to others (`mapcore.actualizing.giving_way`) leave them their partition,
-        but what they take of nodes and volumes is free only when they have ended.
+        Those that give way to others leave them their partition, but what they take of nodes and
+        volumes is free only when they have ended.
         """
         fills = []
         keys, numbers = situation.current.keys, self.view.index.numbers
