@@ -160,6 +160,8 @@ def within_peers(
     limit = draft.asked.settings.peer_limit
     if limit is None or not placement.nodes.size:
         return placement, None
+    if np.count_nonzero(problem.eligible) <= limit.count + 1:
+        return placement, None  # all nodes may be peers of each other
     table = draft.start.table
     asked = peers_problem(
         problem,

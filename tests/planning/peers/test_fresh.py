@@ -86,6 +86,17 @@ def test_nodes_of_any_weight_keep_their_shares() -> None:
     assert max(degrees(found.nodes, 60)) <= 14
 
 
+@pytest.mark.parametrize(("sizes", "max_peers"), [((7, 3), 4), ((12, 9, 6), 6), ((9, 7), 5)])
+def test_as_planned_masters_are_even_by_what_is_placed(
+    sizes: tuple[int, ...], max_peers: int
+) -> None:
+    problem = problem_of(sizes, 480, 3, max_peers, every_pair=False)
+    found = place_fresh(problem)
+    led = np.bincount(found.nodes[:, 0], minlength=sum(sizes))
+    assert (found.excess_peers, found.strain) == (0, 0)
+    assert ((problem.masters_least <= led) & (led <= problem.masters_most)).all()
+
+
 def test_too_few_peers_leave_spread_and_counts_whole() -> None:
     problem = problem_of((50, 5, 5), 256, 3, 4)
     found = place_fresh(problem)

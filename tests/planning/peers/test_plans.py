@@ -72,6 +72,12 @@ def test_as_planned_only_masters_and_slaves_count() -> None:
     assert np.ptp(plan.loads_after()) == np.ptp(plan.target.loads(mapcore.Placement.MASTER)) == 0
 
 
+def test_where_all_nodes_may_be_peers_nothing_is_different() -> None:
+    with_limit = mapcore.plan(cluster((3, 3), 5), map="m")
+    without = mapcore.plan(cluster((3, 3), None), map="m")
+    assert with_limit.target == without.target
+
+
 def test_uneven_zones_have_even_loads() -> None:
     plan = mapcore.plan(cluster((3, 3, 2, 2), 3, partitions=1024), map="m")
     assert most_peers(plan) <= 3

@@ -25,7 +25,8 @@ public:
             const bool relieved = relieve_places();
             const bool cut = cut_peers();
             const bool evened = even_out();
-            if (!relieved && !cut && !evened) return;
+            const bool turned = even_out_masters();
+            if (!relieved && !cut && !evened && !turned) return;
             state_.forget();
         }
     }
@@ -69,8 +70,12 @@ private:
     }
 
     bool may_move(Slot slot, Node node) const {
-        return law_.may_stand(slot, node) && law_.new_peers(slot, node) >= 0 &&
-               keeps_masters(slot, node);
+        return law_.may_stand(slot, node) && law_.new_peers(slot, node) >= 0;
+    }
+
+    // The same where balance is all that is at stake.
+    bool may_pass(Slot slot, Node node) const {
+        return may_move(slot, node) && keeps_masters(slot, node);
     }
 
     // The peers of the other nodes in a row, which are those that may follow without new peers.
@@ -236,9 +241,8 @@ private:
         const Slot row = state_.row_of(a);
         for (Slot third = row + 1; third < end_of_row(a); ++third) {
             if (third == a || third == b || state_.node(third) < 0) continue;
-            const Node leads = state_.node(row), follows = state_.node(third);
+            const Node follows = state_.node(third);
             if (!law_.limits().may_lead[follows] || law_.limits().depth_count > 0) continue;
-            if (law_.masters_strain(leads, -1) + law_.masters_strain(follows, 1) > 0) continue;
             degrees_.clear();
             for (Slot slot = row; slot < end_of_row(row); ++slot)
                 degrees_.push_back({state_.node(slot), degree_of(slot)});
@@ -282,7 +286,6 @@ private:
                 const Slot other = state_.slots(node)[i];
                 spend(2 * state_.width());
                 if (!law_.may_stand(other, before)) continue;
-                if (!keeps_masters_between(slot, other)) continue;
                 const std::size_t mark = state_.mark();
                 state_.set(slot, -1);
                 state_.set(other, -1);
@@ -297,14 +300,6 @@ private:
             }
         }
         return false;
-    }
-
-    bool keeps_masters_between(Slot a, Slot b) const {
-        const Slot width = state_.width();
-        if (state_.every_pair() || (a % width == 0) == (b % width == 0)) return true;
-        const Node loses = state_.node(a % width == 0 ? a : b);
-        const Node gains = state_.node(a % width == 0 ? b : a);
-        return law_.masters_strain(loses, -1) + law_.masters_strain(gains, 1) <= 0;
     }
 
     // --- loads ----------------------------------------------------------------------------------
@@ -353,7 +348,7 @@ private:
                 const Node taker = queue_[next];
                 const bool is_done = any_offer(taker, [&](Slot slot) {
                     const Node giver = state_.node(slot);
-                    if (is_reached(giver) || !may_move(slot, taker)) return false;
+                    if (is_reached(giver) || !may_pass(slot, taker)) return false;
                     reach(giver, slot, taker);
                     return law_.strain(giver, -1) <= 0 && walk_in(giver);
                 });
@@ -393,12 +388,104 @@ private:
         for (Node node = giver; to_[static_cast<std::size_t>(node)] >= 0;) {
             const Slot slot = via_[static_cast<std::size_t>(node)];
             const Node taker = to_[static_cast<std::size_t>(node)];
-            if (state_.node(slot) != node || !may_move(slot, taker)) {
+            if (state_.node(slot) != node || !may_pass(slot, taker)) {
                 state_.undo(mark);
                 return false;
             }
             state_.set(slot, taker);
             node = taker;
+        }
+        return true;
+    }
+
+    // Where only masters and slaves are peers, masters cannot be chosen afterwards: pass them along
+    // shortest paths of rows, from nodes that lead too many or to nodes that lead too few.
+    bool even_out_masters() {
+        if (state_.every_pair() || law_.limits().depth_count > 0) return false;
+        bool any = false;
+        for (Node node = 0; node < node_count(); ++node)
+            while (!is_spent() && leads_too_many(node) && pass_on(node)) any = true;
+        for (Node node = 0; node < node_count(); ++node)
+            while (!is_spent() && leads_too_few(node) && take_over(node)) any = true;
+        return any;
+    }
+
+    bool leads_too_many(Node node) const {
+        return state_.masters(node) > law_.limits().masters_most[node];
+    }
+
+    bool leads_too_few(Node node) const {
+        return law_.limits().may_lead[node] &&
+               state_.masters(node) < law_.limits().masters_least[node];
+    }
+
+    // Have a slave lead its row instead, if no node gets too many peers by it.
+    bool turn(Slot slave) {
+        const Slot row = state_.row_of(slave);
+        if (state_.node(row) < 0 || !law_.limits().may_lead[state_.node(slave)]) return false;
+        degrees_.clear();
+        for (Slot slot = row; slot < end_of_row(row); ++slot)
+            degrees_.push_back({state_.node(slot), degree_of(slot)});
+        const std::size_t mark = state_.mark();
+        state_.exchange(row, slave);
+        spend(8 * state_.width());
+        if (none_has_more(degrees_)) return true;
+        state_.undo(mark);
+        return false;
+    }
+
+    bool pass_on(Node node) {
+        begin_search(node);
+        for (std::size_t next = 0; next < queue_.size() && !is_spent(); ++next) {
+            const Node leader = queue_[next];
+            const std::int32_t most = std::min(state_.load(leader), MOST_SLOTS);
+            for (std::int32_t i = 0; i < most; ++i) {
+                const Slot row = state_.slots(leader)[i];
+                spend(state_.width());
+                if (row % state_.width() != 0) continue;
+                for (Slot slave = row + 1; slave < end_of_row(row); ++slave) {
+                    const Node heir = state_.node(slave);
+                    if (heir < 0 || is_reached(heir)) continue;
+                    reach(heir, slave, leader);
+                    if (law_.masters_strain(heir, 1) <= 0 && turn_all(heir, true)) return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    bool take_over(Node node) {
+        begin_search(node);
+        for (std::size_t next = 0; next < queue_.size() && !is_spent(); ++next) {
+            const Node heir = queue_[next];
+            const std::int32_t most = std::min(state_.load(heir), MOST_SLOTS);
+            for (std::int32_t i = 0; i < most; ++i) {
+                const Slot slave = state_.slots(heir)[i];
+                spend(state_.width());
+                if (slave % state_.width() == 0) continue;
+                const Node leader = state_.node(state_.row_of(slave));
+                if (leader < 0 || is_reached(leader)) continue;
+                reach(leader, slave, heir);
+                if (law_.masters_strain(leader, -1) <= 0 && turn_all(leader, false)) return true;
+            }
+        }
+        return false;
+    }
+
+    // Turn the rows on the path to a node: it is the heir of the one before it, or its leader.
+    bool turn_all(Node end, bool is_heir) {
+        const std::size_t mark = state_.mark();
+        for (Node node = end; to_[static_cast<std::size_t>(node)] >= 0;) {
+            const Slot slave = via_[static_cast<std::size_t>(node)];
+            const Node other = to_[static_cast<std::size_t>(node)];
+            const Slot row = state_.row_of(slave);
+            const bool stands = state_.node(slave) == (is_heir ? node : other) &&
+                                state_.node(row) == (is_heir ? other : node);
+            if (!stands || !turn(slave)) {
+                state_.undo(mark);
+                return false;
+            }
+            node = other;
         }
         return true;
     }
@@ -417,7 +504,7 @@ private:
                     const std::size_t first = queue_.size();
                     visit_near(slot, [&](Node taker) {
                         spend(state_.width());
-                        if (!is_reached(taker) && may_move(slot, taker)) reach(taker, slot, giver);
+                        if (!is_reached(taker) && may_pass(slot, taker)) reach(taker, slot, giver);
                     });
                     for (std::size_t i = first; i < queue_.size(); ++i)
                         if (law_.strain(queue_[i], 1) <= 0 && walk_out(queue_[i])) return true;
@@ -432,7 +519,7 @@ private:
         for (Node node = taker; to_[static_cast<std::size_t>(node)] >= 0;) {
             const Slot slot = via_[static_cast<std::size_t>(node)];
             const Node giver = to_[static_cast<std::size_t>(node)];
-            if (state_.node(slot) != giver || !may_move(slot, node)) {
+            if (state_.node(slot) != giver || !may_pass(slot, node)) {
                 state_.undo(mark);
                 return false;
             }

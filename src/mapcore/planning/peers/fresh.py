@@ -21,6 +21,7 @@ from mapcore.planning.peers.lines import cells, lines
 from mapcore.planning.peers.problem import PeersProblem, limits_of
 from mapcore.planning.peers.rings import sweep_rings
 from mapcore.planning.placing.placement import spread_excess
+from mapcore.planning.placing.roles import RolesProblem, assign_roles
 
 _LEAST_STEPS: Final = 200_000
 _STEPS_A_COPY: Final = 12
@@ -64,7 +65,7 @@ def place_fresh(
         problem: what is to be placed.
         interrupt: called every few milliseconds; what it raises stops the plan.
     """
-    goal = (*grade_of(problem, problem.relaxed), 0, 0)
+    goal = (*grade_of(problem, problem.relaxed), 0, 0, 0)
     fewest = max(_fewest_peers(problem), problem.max_peers - problem.reserve)
     for aim in range(min(fewest, problem.max_peers), problem.max_peers + 1):
         found, grade = _best_of_beginnings(problem, aim, goal, interrupt)
@@ -91,7 +92,8 @@ def _best_of_beginnings(
         steps = (most_steps, most_lacking)
         left = _peers.mend(limits, problem.every_pair, rows, interrupt, *steps)
         if most_lacking < 0 or sum(left) <= most_lacking:
-            tried.append(((*grade_of(problem, rows), *left), len(tried), rows))
+            uneven = _uneven_masters(problem, rows, max_peers)
+            tried.append(((*grade_of(problem, rows), *left, uneven), len(tried), rows))
         return sum(left)
 
     def is_whole() -> bool:
@@ -115,7 +117,20 @@ def _best_of_beginnings(
         if is_whole():
             break
     grade, _, rows = min(tried)
-    return PeersPlacement(rows, grade[-2], grade[-1], max_peers), grade
+    return PeersPlacement(rows, grade[-3], grade[-2], max_peers), grade
+
+
+def _uneven_masters(problem: PeersProblem, rows: NDArray[np.int32], max_peers: int) -> int:
+    """Return how many masters are outside shares, where they cannot be chosen afterwards."""
+    if problem.every_pair or not rows.size:
+        return 0
+    peers = np.zeros(len(problem.may_lead), np.int32)
+    _peers.count_peers(rows, True, peers)
+    if int(peers.max(initial=0)) <= max_peers:
+        return 0
+    led = np.bincount(rows[:, 0][rows[:, 0] >= 0], minlength=len(peers))
+    outside = np.maximum(led - problem.masters_most, problem.masters_least - led)
+    return int(outside.clip(min=0).sum())
 
 
 def _fewest_peers(problem: PeersProblem) -> int:
@@ -143,7 +158,27 @@ def _beginnings(
         yield from sweep_rings(problem, max_peers, interrupt)
         yield from lines(problem, max_peers)
         yield from cells(problem, max_peers)
-    yield problem.relaxed.copy()
+    yield _with_leaders_first(problem)
+
+
+def _with_leaders_first(problem: PeersProblem) -> NDArray[np.int32]:
+    """Return the placement without regard to peers, its masters balanced and in column 0."""
+    rows = problem.relaxed.copy()
+    if problem.every_pair or not rows.size:
+        return rows
+    partitions = len(rows)
+    roles = assign_roles(
+        RolesProblem(
+            placed=rows,
+            current_masters=np.full((partitions, 1), -1, np.int32),
+            master_counts=np.ones(partitions, np.int32),
+            may_lead=problem.may_lead,
+            lower=problem.masters_least,
+            upper=problem.masters_most,
+        )
+    )
+    order = np.argsort(~roles.is_master, axis=1, kind="stable")
+    return np.ascontiguousarray(np.take_along_axis(rows, order, axis=1))
 
 
 def grade_of(problem: PeersProblem, rows: NDArray[np.int32]) -> tuple[int, ...]:
