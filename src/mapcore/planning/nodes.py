@@ -115,7 +115,9 @@ class NodeTable:
     @property
     def positive(self) -> NDArray[np.bool_]:
         """Whether each node has a weight above 0."""
-        return (np.array(self.weights, np.float64) > 0)[self.weight_numbers]
+        if min(self.weights, default=1.0) > 0:
+            return np.ones(len(self), np.bool_)
+        return (np.array(self.weights, np.float64) > 0).take(self.weight_numbers)
 
     def level_values(self, depth: int) -> tuple[NDArray[np.int32], tuple[str, ...]]:
         """Number the values of one level of the location.

@@ -53,6 +53,14 @@ public:
         });
     }
 
+    std::size_t slaves(std::size_t p) const {
+        std::size_t count = 0;
+        for (std::size_t i = p * width_; i < (p + 1) * width_; i++)
+            count += placed_[i] >= 0 && !is_master_[i];
+        return count;
+    }
+
+private:
     // How many masters the row has, and the place of the last of them.
     struct Masters {
         std::size_t count;
@@ -68,7 +76,6 @@ public:
         return found;
     }
 
-private:
     const std::int32_t *placed_;
     const std::uint8_t *is_master_;
     std::size_t width_;

@@ -31,7 +31,7 @@ public:
 
     std::int64_t run() {
         const Given &given = copies_.given();
-        if (given.row_count * given.width > MOST_POSITIONS) return 0;
+        if (given.row_count * given.width > MOST_POSITIONS || is_surely_even()) return 0;
         Concerned concerned;
         std::vector<std::int32_t> doubtful = find_doubtful(concerned);
         if (doubtful.empty()) return 0;
@@ -51,6 +51,21 @@ public:
     }
 
 private:
+    // Whether no node leads more rows than a pair may occur: the common case of many nodes.
+    bool is_surely_even() const {
+        const Led led = led_;
+        const std::size_t row_count = copies_.given().row_count;
+        std::vector<std::int32_t> counts(static_cast<std::size_t>(copies_.given().node_count), 0);
+        std::int32_t *leads = counts.data();
+        std::size_t fewest = copies_.given().width;
+        for (std::size_t p = 0; p < row_count; p++) {
+            const std::size_t slaves = led.slaves(p);
+            fewest = std::min(fewest, slaves > 0 ? slaves : fewest);
+            led.each_master(p, [&](std::int32_t m) { leads[m]++; });
+        }
+        return *std::max_element(counts.begin(), counts.end()) <= static_cast<std::int64_t>(fewest);
+    }
+
     // Lists the new slaves, and finds which nodes are concerned, the limit of pairs of each node, and
     // the masters that may exceed theirs.
     std::vector<std::int32_t> find_doubtful(Concerned &concerned) {
@@ -73,9 +88,7 @@ private:
                 last += !is_master[i];
                 is_slave[placed[i]] |= !is_master[i];
             });
-            std::int32_t slaves = 0;
-            for (std::size_t i = p * width; i < (p + 1) * width; i++)
-                slaves += placed[i] >= 0 && !is_master[i];
+            const auto slaves = static_cast<std::int32_t>(led.slaves(p));
             const std::int32_t few = slaves > 0 ? slaves : static_cast<std::int32_t>(width);
             led.each_master(p, [&](std::int32_t m) {
                 seen[m].leads++;

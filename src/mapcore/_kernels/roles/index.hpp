@@ -74,6 +74,8 @@ public:
     TightRows(Rows &rows, std::int32_t node_count)
         : rows_(rows), index_(node_count), newest_(static_cast<std::size_t>(node_count), NONE) {}
 
+    void expect(std::size_t count) { numbers_.reserve(count); }
+
     void add(std::uint32_t p) {
         Slot *row = rows_[p];
         if (row[0] & LISTED) return;

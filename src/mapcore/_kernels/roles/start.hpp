@@ -88,7 +88,11 @@ public:
         }
         add_up_loads();
         set_goal();
-        for (const Open &open : open_) decide(open);
+        tight_.expect(open_.size());
+        for (std::size_t i = 0; i < open_.size(); i++) {
+            if (i % BLOCK == 0) clock_.work(BLOCK);
+            decide(open_[i]);
+        }
         add_up_loads();
         return missing_;
     }
@@ -185,6 +189,7 @@ private:
     Want &want(Slot slot) { return wants_[static_cast<std::size_t>(node_of(slot))]; }
 
     void leave_open(std::size_t p, std::int32_t wanted, Slot kind) {
+        if (open_.empty()) open_.reserve(rows_.count - p);
         open_.push_back({static_cast<std::uint32_t>(p), wanted, kind});
         const Slot *row = rows_[p];
         for (std::size_t s = 0; s < rows_.width; s++)
@@ -225,7 +230,6 @@ private:
 
     void decide(const Open &open) {
         Slot *row = rows_[open.row];
-        clock_.work(1);
         for (std::int32_t w = 0; w < open.wanted; w++) {
             std::size_t best = 0;
             double most = -std::numeric_limits<double>::infinity();
@@ -245,8 +249,8 @@ private:
     }
 
     static double need_of(const Want &want) {
-        const auto lack = static_cast<double>(want.lack);
-        return want.lack > 0 ? lack / want.chances : lack;
+        const std::int32_t shared_by = want.lack > 0 ? want.chances : 1;
+        return static_cast<double>(want.lack) / shared_by;
     }
 
     static constexpr std::int64_t WHOLE = 1 << 10;

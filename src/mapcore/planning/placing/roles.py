@@ -191,8 +191,8 @@ def assign_roles(problem: RolesProblem, *, interrupt: Callable[[], object] | Non
 
 
 def _imbalance(loads: NDArray[np.int64], lower: NDArray[np.int64], upper: NDArray[np.int64]) -> int:
-    outside = np.maximum(loads - upper, 0) + np.maximum(lower - loads, 0)
-    return int((outside**2).sum())
+    outside = loads - np.clip(loads, lower, upper)
+    return int(outside @ outside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +243,9 @@ class _Scale:
         for part, bits in zip(
             parts, (self.imbalance_bits, self.sum_bits, self.change_bits), strict=False
         ):
+            if bits == 0:  # all that is left
+                part[:] = rest
+                return parts.T
             if bits != bits_above:  # else the part above holds all that this one could
                 np.right_shift(rest + (1 << bits >> 1), bits, out=part)
                 rest = rest - (part << bits)

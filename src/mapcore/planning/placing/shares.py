@@ -50,8 +50,12 @@ def share_bounds(
         caps, groups = distinct.tolist(), weight_numbers * len(distinct) + cap_numbers
     # A group is the nodes of one weight and one cap; one more is those that get nothing.
     nothing = len(whole) * len(caps)
-    groups = groups if nothing == 1 and taking.all() else np.where(taking, groups, nothing)
-    sizes = np.bincount(groups, minlength=nothing + 1)
+    count = int(np.count_nonzero(taking))
+    if nothing == 1 and count == len(groups):
+        sizes = np.array([count, 0])
+    else:
+        groups = np.where(taking, groups, nothing)
+        sizes = np.bincount(groups, minlength=nothing + 1)
     used = np.flatnonzero(sizes[:nothing]).tolist()
     floors, ceilings = _fill(
         total,
