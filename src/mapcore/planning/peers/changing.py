@@ -12,16 +12,22 @@ more than once, so with few peers there are more moves than without limit.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels import _peer_changes, _peers
 from mapcore.planning.peers.fresh import PeersPlacement, grade_of, place_fresh
+from mapcore.planning.peers.matching import matched
+from mapcore.planning.peers.outcome import peer_counts
 from mapcore.planning.peers.problem import PeersProblem, limits_of
 from mapcore.planning.placing.placement import spread_excess
 
 __all__ = ["change_peers", "rows_that_stay"]
+
+_EXCESS_MOST: Final = 1  # peers above the limit, for each node, that few moves may bring down
 
 
 def change_peers(
@@ -32,9 +38,10 @@ def change_peers(
 ) -> PeersPlacement:
     """Place every copy, from the placement that there is.
 
-    Counts, spread and rules go first. It is placed afresh where that does better and few moves do
-    not bring the nodes within the number of peers, as where a map was made without one, or leave
-    more copies outside shares than there are nodes.
+    Counts, spread and rules go first. It is placed afresh, as near to what there is as that goes,
+    where nodes have far more peers than they may have, as in a map that was made without a limit;
+    and where that does better than moves that leave peers above the limit, or more copies outside
+    shares than there are nodes.
 
     Args:
         problem: what is asked.
@@ -44,6 +51,9 @@ def change_peers(
     Complexity: a pass over all copies, and for each move a search among the peers of a few nodes.
     """
     rows = rows_that_stay(problem, masters)
+    degrees = peer_counts(rows, len(problem.may_lead), every_pair=problem.every_pair)
+    if np.maximum(degrees - problem.max_peers, 0).sum() > _EXCESS_MOST * len(degrees):
+        return _afresh(problem, interrupt)
     found = PeersPlacement(rows, 0, 0, problem.max_peers)
     if rows.size:
         limits = limits_of(problem, problem.max_peers)
@@ -64,10 +74,18 @@ def change_peers(
             if _grade(problem, mended) < _grade(problem, found):
                 found = mended
     if found.excess_peers or found.strain > np.count_nonzero(problem.most):
-        fresh = place_fresh(problem, interrupt=interrupt)
+        fresh = _afresh(problem, interrupt)
         if _grade(problem, fresh) < _grade(problem, found):
             return fresh
     return found
+
+
+def _afresh(problem: PeersProblem, interrupt: Callable[[], object] | None) -> PeersPlacement:
+    fresh = place_fresh(problem, interrupt=interrupt)
+    if problem.placement.pinned is not None:
+        return fresh
+    rows = matched(fresh.nodes, problem.placement.current, problem.classes.numbers)
+    return replace(fresh, nodes=rows)
 
 
 def _grade(problem: PeersProblem, placed: PeersPlacement) -> tuple[int, ...]:
