@@ -9,6 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 import mapcore
 from bench.comparison import compare
+from mapcore.actualizing.derived import Feed, next_derived_steps
 from mapcore.actualizing.view import NodeView
 from mapcore.cluster import Node, Volume
 from mapcore.maps import PartitionMap
@@ -78,4 +79,43 @@ def test_next_steps_of_a_large_map(
         ours=lambda: mapcore.next_steps(live, change.target, nodes=change.view),
         peer=lambda: np.argsort(change.numbers, kind="stable"),
         peer_name=PEER,
+    )
+
+
+@pytest.mark.parametrize("fed", [True, False], ids=["all fed", "nothing fed yet"])
+def test_next_derived_steps(
+    benchmark: BenchmarkFixture, scale: Callable[[int], int], fed: bool
+) -> None:
+    partitions, count = scale(16_384), scale(1_024)
+    random = np.random.default_rng(2)
+    places = np.arange(partitions)[:, None] + np.array([0, 1, 2])
+    shift = random.permutation(count)
+    of_source, of_index = (
+        mapcore.NodeIndex(f"{kind}{number}" for number in range(count)) for kind in ("kv", "idx")
+    )
+    source = mapcore.PartitionMap.from_table(shift[places % count], CODES, of_source)
+    table = shift[places[:, :1] % count]
+    codes = [mapcore.state_code(mapcore.Placement.MASTER)]
+    names = {number: f"users/{number}" for number in range(partitions)}
+    target = mapcore.PartitionMap.from_table(table, codes, of_index).replace(sources=names)
+    current = target
+    feeds = {}
+    if fed:
+        masters = of_source.names
+        feeds = {
+            (str(number), of_index.names[node]): Feed(
+                "users", str(number), masters[int(shift[number % count])], 100
+            )
+            for number, node in enumerate(table[:, 0].tolist())
+        }
+    numbers = random.integers(0, 1 << 60, partitions)
+    steps = next_derived_steps(current, target, {"users": source}, feeds=feeds)
+    compare(
+        benchmark,
+        row=f"next_derived_steps, {partitions:,} partitions, {'all' if fed else 'none'} fed",
+        ours=lambda: next_derived_steps(current, target, {"users": source}, feeds=feeds),
+        peer=lambda: np.argsort(numbers, kind="stable"),
+        peer_name="numpy.argsort(kind='stable') of as many int64",
+        rounds=3,
+        note=f"{len(steps):,} steps",
     )

@@ -47,6 +47,7 @@ def schedule_times(
     limits: GivenLimits,
     size: NDArray[np.float64],
     rate: NDArray[np.float64],
+    delay: NDArray[np.float64],
     variant: int,
     start: NDArray[np.float64],
     finish: NDArray[np.float64],

@@ -56,6 +56,7 @@ cdef extern from "schedule/engine.hpp" namespace "mapcore::schedule" nogil:
     cdef struct Durations:
         const double *size
         const double *rate
+        const double *delay
 
     cbool find_times(
         const Moves &, const Limits &, const Durations &, int, double *, double *, int64_t *,
@@ -221,12 +222,16 @@ def schedule_times(
     GivenLimits limits,
     const double[::1] size,
     const double[::1] rate,
+    const double[::1] delay,
     int variant,
     double[::1] start,
     double[::1] finish,
     int64_t[::1] choice,
 ):
-    """Write start, finish and source of each move; return when the last ends."""
+    """Write start, finish and source of each move; return when the last ends.
+
+    `delay` is by how many seconds each node is to be done earlier than its work alone would say.
+    """
     cdef Watch watch = Watch()
     cdef Durations durations
     cdef double end = 0.0
@@ -235,6 +240,7 @@ def schedule_times(
         return end
     durations.size = &size[0]
     durations.rate = &rate[0]
+    durations.delay = &delay[0]
     with nogil:
         is_whole = find_times(
             moves.moves, limits.limits, durations, variant, &start[0], &finish[0], &choice[0],

@@ -72,7 +72,10 @@ def least_seconds(
         for closed in closed_sets(wide, limits, lengths):
             seconds = float(closed.load) / closed.at_once
             found.append(TimeReason(seconds, closed.kind, closed.members))
-    return sorted(found, key=lambda reason: -reason.seconds)
+    strongest: dict[str, TimeReason] = {}
+    for reason in sorted(found, key=lambda reason: -reason.seconds):
+        strongest.setdefault(reason.kind, reason)
+    return list(strongest.values())
 
 
 def _shortest(

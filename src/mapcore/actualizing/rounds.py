@@ -128,7 +128,15 @@ def _by_list(moves: Moves, limits: StreamLimits, reasons: list[Reason]) -> Round
     choice = np.zeros(len(moves), dtype=np.int64)
     ones = np.ones(max(len(moves), limits.node_count))
     end = _schedule.schedule_times(
-        moves.given(), limits.given(), ones, ones, 0, starts, finishes, choice
+        moves.given(),
+        limits.given(),
+        ones,
+        ones,
+        np.zeros(limits.node_count),
+        0,
+        starts,
+        finishes,
+        choice,
     )
     return Rounds(
         round(end),

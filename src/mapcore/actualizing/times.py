@@ -3,38 +3,27 @@
     found = find_times(moves, limits, sizes, rates)
     found.end_seconds, found.bound_seconds
 
-A stream moves the bytes of its partition at the slower rate of its two nodes. List scheduling
-(`_kernels/schedule/timeline.hpp`) starts what is most pressing whenever something ends; a copy that
-has just been filled may serve as a source. Where that ends later than the lower bound
-(`mapcore.actualizing.bound_seconds`), streams are taken out and put back so that it ends earlier
-(`_kernels/schedule/tightening.hpp`).
+A stream moves the bytes of its partition at the slower rate of its two nodes; a copy that has just
+been filled may serve as a source. How short the time line can be says
+`mapcore.actualizing.bound_seconds`, how it is made `mapcore.actualizing.time_lines`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore._kernels import _schedule
 from mapcore.actualizing.bound_seconds import TimeReason, least_seconds
 from mapcore.actualizing.moves import Moves, StreamLimits
 from mapcore.actualizing.rounds import has_siblings, with_filled_copies
+from mapcore.actualizing.time_lines import TimeLines
 
 __all__ = ["Times", "find_times"]
 
-_VARIANTS: Final = 3
-_MOST_MOVES_TO_IMPROVE: Final = 100_000
-_MOST_CANDIDATES_TO_EVEN: Final = 500_000
-_CLOSE_ENOUGH: Final = 1.0001
 _ROUNDING: Final = 1e-9
-_LEAST_WORK: Final = 200_000
-_WORK_PER_MOVE: Final = 20_000
-_MOST_WORK: Final = 40_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +83,7 @@ def find_times(
     reasons = least_seconds(moves, limits, sizes, rates)
     bound = reasons[0].seconds
     wider = with_filled_copies(moves, "others") if has_siblings(moves) else moves
-    lines = _Lines(wider, limits, sizes, rates)
-    best = lines.shortest_list(bound)
-    if best.end_seconds > bound * _CLOSE_ENOUGH and len(moves) <= _MOST_MOVES_TO_IMPROVE:
-        work = int(min(_MOST_WORK, _LEAST_WORK + _WORK_PER_MOVE * len(moves)) * effort)
-        best = lines.tightened(best, bound, work)
+    best = TimeLines(wider, limits, sizes, rates, bound).shortest(effort)
     return Times(
         best.starts,
         best.finishes,
@@ -108,90 +93,3 @@ def find_times(
         bound,
         tuple(reasons),
     )
-
-
-class _Line(NamedTuple):
-    """Times of all moves, and the places of their sources among all candidates."""
-
-    end_seconds: float
-    starts: NDArray[np.float64]
-    finishes: NDArray[np.float64]
-    choice: NDArray[np.int64]
-
-
-class _Lines:
-    """Makes time lines of moves."""
-
-    def __init__(
-        self,
-        moves: Moves,
-        limits: StreamLimits,
-        sizes: NDArray[np.float64],
-        rates: NDArray[np.float64],
-    ) -> None:
-        self.moves, self.limits, self.sizes, self.rates = moves, limits, sizes, rates
-
-    def shortest_list(self, bound: float) -> _Line:
-        """The shortest time line of several rules: sources chosen as they get free, or before."""
-        best: _Line | None = None
-        for variant in range(_VARIANTS):
-            for moves, places in self._choices():
-                line = self._listed(moves, places, variant)
-                if best is None or line.end_seconds < best.end_seconds:
-                    best = line
-                if best.end_seconds <= bound * _CLOSE_ENOUGH:
-                    return best
-            if len(self.moves) > _MOST_MOVES_TO_IMPROVE:
-                break
-        assert best is not None
-        return best
-
-    def _choices(self) -> Iterator[tuple[Moves, NDArray[np.int64]]]:
-        """Moves with all their sources, and with one; and where these stand among all."""
-        yield self.moves, np.arange(len(self.moves.candidates))
-        if len(self.moves) < len(self.moves.candidates) <= _MOST_CANDIDATES_TO_EVEN:
-            yield self.with_even_sources
-
-    @cached_property
-    def with_even_sources(self) -> tuple[Moves, NDArray[np.int64]]:
-        """Moves with one source each, so that all sources have about as much to do."""
-        moves = self.moves
-        choice = moves.candidates_begin[:-1].copy()
-        _schedule.even_sources(moves.given(), self.limits.given(), self.sizes, self.rates, choice)
-        chosen = replace(
-            moves,
-            candidates_begin=np.arange(len(moves) + 1),
-            candidates=moves.candidates[choice],
-            filled_by=moves.filled_by[choice],
-        )
-        return chosen, choice
-
-    def _listed(self, moves: Moves, places: NDArray[np.int64], variant: int) -> _Line:
-        starts, finishes = np.zeros(len(moves)), np.zeros(len(moves))
-        choice = np.zeros(len(moves), dtype=np.int64)
-        end = _schedule.schedule_times(
-            moves.given(),
-            self.limits.given(),
-            self.sizes,
-            self.rates,
-            variant,
-            starts,
-            finishes,
-            choice,
-        )
-        return _Line(end, starts, finishes, places[choice])
-
-    def tightened(self, line: _Line, bound: float, work: int) -> _Line:
-        """A time line that ends earlier, if one is found by so much work; else the same."""
-        end = _schedule.tighten_times(
-            self.moves.given(),
-            self.limits.given(),
-            self.sizes,
-            self.rates,
-            bound,
-            work,
-            line.starts,
-            line.finishes,
-            line.choice,
-        )
-        return line._replace(end_seconds=end)

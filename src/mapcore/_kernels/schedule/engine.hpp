@@ -26,8 +26,9 @@ bool bound_sources(const Moves &moves, const Limits &limits, Index at_least, Wid
 
 // How long streams take: bytes, and bytes a second that a stream into or out of a node moves.
 struct Durations {
-    const double *size;  // of each move
-    const double *rate;  // of each node
+    const double *size;   // of each move
+    const double *rate;   // of each node
+    const double *delay;  // seconds by which each node is to be done earlier; for lists alone
 };
 
 // How much of each stream passes which of its places, one for each candidate, so that the busiest

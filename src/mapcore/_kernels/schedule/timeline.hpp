@@ -196,15 +196,19 @@ private:
     }
 
     double pressure_in(Index node) const {
-        const double alone = load_in_[node] / limits_.in[node];
+        const double alone = load_in_[node] / limits_.in[node] + durations_.delay[node];
         if (limits_.joint == nullptr) return alone;
-        return std::max(alone, (load_in_[node] + load_out_[node]) / limits_.joint[node]);
+        return std::max(alone, joint_pressure(node));
     }
 
     double pressure_out(Index node) const {
-        const double alone = load_out_[node] / limits_.out[node];
+        const double alone = load_out_[node] / limits_.out[node] + durations_.delay[node];
         if (limits_.joint == nullptr) return alone;
-        return std::max(alone, (load_in_[node] + load_out_[node]) / limits_.joint[node]);
+        return std::max(alone, joint_pressure(node));
+    }
+
+    double joint_pressure(Index node) const {
+        return (load_in_[node] + load_out_[node]) / limits_.joint[node] + durations_.delay[node];
     }
 
     void weigh(Index move) {
