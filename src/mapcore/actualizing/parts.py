@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mapcore.actualizing.blocked import blocked_cells
 from mapcore.actualizing.change import Change
 from mapcore.actualizing.conditions import Conditions
 from mapcore.actualizing.moves import Moves, StreamLimits
-from mapcore.actualizing.sequence import StreamTimes, Timed, in_order, sequences_of
+from mapcore.actualizing.resizes import Resize, check_reachable, without_resize
+from mapcore.actualizing.sequence import Phase, StreamTimes, Timed, in_order, sequences_of
 from mapcore.actualizing.streams import Underway, streams_of
 from mapcore.actualizing.view import NodeView
 from mapcore.actualizing.works import Work
@@ -41,6 +43,7 @@ class Part:
         moves: the copies that streams fill, partitions numbered within the map.
         first_partition: the number of its first partition among those of all maps.
         places: int64, the number of each of its moves among those of all maps.
+        resize: the change of the number of partitions before or after all that.
     """
 
     name: str
@@ -51,6 +54,16 @@ class Part:
     moves: Moves
     first_partition: int
     places: NDArray[np.int64]
+    resize: Resize | None = None
+
+    @property
+    def is_resized(self) -> bool:
+        """Whether its number of partitions changes, and can: not if copies cannot be made alike."""
+        if self.resize is None or self.resize.comes_first:
+            return self.resize is not None
+        return not len(blocked_cells(self.change).partitions) and not len(
+            self.conditions.stuck.partitions
+        )
 
     def owns(self, partitions: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether partitions, numbered among those of all maps, are of this map."""
@@ -68,7 +81,10 @@ def parts_of(
         ScheduleError: the maps have different partitions, or the target is no valid target.
     """
     underway, first, parts = Underway(limits), 0, []
-    for name, work in works.items():
+    for name, whole in works.items():
+        work, resize = without_resize(whole)
+        if resize is not None:
+            check_reachable(whole.snapshot(), view)
         change = Change(
             work.snapshot(),
             work.target,
@@ -84,7 +100,9 @@ def parts_of(
         conditions = Conditions(change, warms_up=config.warms_up)
         waits = _waits(change, work, config.dead_grace_seconds, now)
         places = np.arange(len(moves))
-        parts.append(Part(name, change, work.settings, conditions, waits, moves, first, places))
+        parts.append(
+            Part(name, change, work.settings, conditions, waits, moves, first, places, resize)
+        )
         first += change.partition_count
     if len(parts) == 1:
         return tuple(parts)
@@ -147,7 +165,9 @@ def rows_of(parts: Sequence[Part], times: StreamTimes, *, is_timed: bool) -> NDA
         )
         for part in parts
     ]
-    found = sequences_of(timed)
+    found = [
+        _with_resize(part, rows) for part, rows in zip(parts, sequences_of(timed), strict=True)
+    ]
     if len(parts) == 1:
         return found[0]
     for part, rows in zip(parts, found, strict=True):
@@ -155,3 +175,17 @@ def rows_of(parts: Sequence[Part], times: StreamTimes, *, is_timed: bool) -> NDA
         is_stream = rows["move"] >= 0
         rows["move"][is_stream] = part.places[rows["move"][is_stream]]
     return in_order(np.concatenate(found))
+
+
+def _with_resize(part: Part, rows: NDArray[Any]) -> NDArray[Any]:
+    """Add the step that changes the number of partitions, before or after all others."""
+    if part.resize is None or not part.is_resized:
+        return rows
+    row = np.zeros(1, dtype=rows.dtype)
+    row["node"] = row["other"] = row["move"] = -1
+    if part.resize.comes_first:
+        row["phase"] = Phase.SPLIT
+        return np.concatenate([row, rows])
+    row["phase"] = Phase.JOIN
+    row["start"] = row["finish"] = rows["finish"].max(initial=0.0)
+    return np.concatenate([rows, row])

@@ -204,8 +204,9 @@ def schedule(
         effort: how long to try where the bound is hard to reach.
 
     Raises:
-        ScheduleError: the maps have different partitions, the target is no valid target, or a
-            throttle is 0.
+        ScheduleError: the maps have different partitions (a multiple or a fraction of as many hash
+            partitions is right: a step changes their number), the target is no valid target, or
+            a throttle is 0.
         KeyboardInterrupt: on Ctrl-C, within some milliseconds.
 
     Time and memory grow nearly linearly with copies and steps.

@@ -28,18 +28,20 @@ __all__ = ["ROW", "Phase", "StreamTimes", "Timed", "dependencies", "in_order", "
 class Phase(IntEnum):
     """What a step is for; steps of one moment run in this order."""
 
-    SETTLE = 0
-    RESCUE = 1
-    CREATE = 2
-    START = 3
-    FOUND = 4
-    PROMOTE = 5
-    TAKEOVER = 6
-    DEMOTE = 7
-    DROP = 8
-    REST = 9
-    COLLECT = 10
-    STREAM = 11
+    SPLIT = 0
+    SETTLE = 1
+    RESCUE = 2
+    CREATE = 3
+    START = 4
+    FOUND = 5
+    PROMOTE = 6
+    TAKEOVER = 7
+    DEMOTE = 8
+    DROP = 9
+    REST = 10
+    COLLECT = 11
+    JOIN = 12
+    STREAM = 13
 
 
 ROW: Final = np.dtype(

@@ -90,6 +90,37 @@ class StepList(Sequence[Step]):
             self._after[partition] = [tuple(after) for after in found]
         return self._after[partition][number]
 
+    def _depends_on(self, place: int, partition: int, number: int, phase: int) -> Iterator[str]:
+        """Yield the ids of the steps that a step waits for."""
+        part = self._parts[place]
+        switch = f"{part.name}/switch"
+        if phase == Phase.SPLIT:
+            return
+        if phase == Phase.JOIN:
+            yield from self._last_ids(part)
+            return
+        stem = f"{part.name}/{part.change.current.keys.name(partition - part.first_partition)}/"
+        earlier = self._waits_for(partition, number)
+        if not earlier and part.resize is not None and part.resize.comes_first:
+            yield switch
+        yield from (f"{stem}{each + 1}" for each in earlier)
+
+    def _last_ids(self, part: Part) -> Iterator[str]:
+        """Yield the ids of the steps of a map that no other step of it waits for."""
+        for number in range(part.change.partition_count):
+            partition = part.first_partition + number
+            count = int(self._first[partition + 1] - self._first[partition])
+            phases = self._rows["phase"][
+                self._order[self._first[partition] : self._first[partition] + count]
+            ]
+            count -= int((phases == Phase.JOIN).sum())
+            if not count:
+                continue
+            self._waits_for(partition, 0)
+            awaited = {each for after in self._after[partition][:count] for each in after}
+            stem = f"{part.name}/{part.change.current.keys.name(number)}/"
+            yield from (f"{stem}{each + 1}" for each in range(count) if each not in awaited)
+
     def _step(self, number: int, row: tuple[Any, ...]) -> Step:
         entry = dict(zip(_FIELDS, row, strict=True))
         partition = entry["partition"]
@@ -97,14 +128,13 @@ class StepList(Sequence[Step]):
         part = self._parts[place]
         entry["partition"] = partition - part.first_partition
         name = part.change.current.keys.name(entry["partition"])
-        stem = f"{part.name}/{name}/"
+        phase = entry["phase"]
+        is_switch = phase in (Phase.SPLIT, Phase.JOIN)
         common: dict[str, Any] = {
-            "id": f"{stem}{number + 1}",
+            "id": f"{part.name}/switch" if is_switch else f"{part.name}/{name}/{number + 1}",
             "map": part.name,
             "partition": name,
-            "depends_on": tuple(
-                f"{stem}{earlier + 1}" for earlier in self._waits_for(partition, number)
-            ),
+            "depends_on": tuple(self._depends_on(place, partition, number, phase)),
         }
         if entry["wait"]:
             common["wait_seconds"] = entry["wait"]
@@ -126,6 +156,8 @@ class _Maker:
         common["reason"] = self._reason(entry)
         if entry["phase"] == Phase.STREAM:
             return self._stream(entry, common)
+        if entry["phase"] in (Phase.SPLIT, Phase.JOIN):
+            return self._switch(common)
         names = self._change.view.index.names
         if entry["phase"] in (Phase.START, Phase.REST):
             return _condition(names[entry["node"]], entry["before"], entry["after"], common)
@@ -172,6 +204,19 @@ class _Maker:
             **common,
         )
 
+    def _switch(self, common: dict[str, Any]) -> Step:
+        resize = self._part.resize
+        assert resize is not None
+        return Step(
+            kind=Kind.SWITCH,
+            retire=(),
+            serve=(),
+            changes=(),
+            num_partitions=resize.after,
+            block=("write",),
+            **common,
+        )
+
     @cached_property
     def _volume_labels(self) -> tuple[dict[int, str | None], dict[int, str | None]]:
         """The volumes of source and target of each move."""
@@ -208,6 +253,10 @@ class _Maker:
     def _reason(self, entry: dict[str, Any]) -> str:
         change, phase = self._change, entry["phase"]
         describe = change.view.describe
+        if phase in (Phase.SPLIT, Phase.JOIN):
+            resize = self._part.resize
+            assert resize is not None
+            return f"{resize.before:,} partitions become {resize.after:,}"
         if phase == Phase.SETTLE:
             return "no takeover is under way"
         if phase == Phase.RESCUE:

@@ -14,6 +14,8 @@ each, every promise is looked at, one class each:
 | places | spread over levels and rules of where slaves stand: as they were or shall be |
 | peers | `maxPeers`: nodes that exchange data although neither map has them do so |
 | peaks | no node leads more than at its peak |
+| conditions | sources and targets of streams run, `warmsUp`, `deadGraceSeconds` |
 
-At the end the maps must be the targets. Nothing here knows how schedules are made.
+A step that changes the number of hash partitions comes when nothing else of its map runs, and joins
+only partitions that are alike. At the end the maps must be the targets. Nothing here knows how schedules are made.
 """

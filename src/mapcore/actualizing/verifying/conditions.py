@@ -104,3 +104,16 @@ class Grace:
             if end.after == "dead" and end.before not in ("null", "dead"):
                 cell = (step.map, end.partition or step.partition, end.node)
                 self._since[cell] = entry.finish if entry.finish is not None else 0.0
+
+    def resize(self, name: str, before: int, after: int) -> None:
+        """Take note of a change of the number of hash partitions: parts died with the whole."""
+        found = {}
+        for (map_name, partition, node), since in self._since.items():
+            numbers = [int(partition)] if map_name == name else []
+            if map_name != name:
+                found[map_name, partition, node] = since
+            for number in numbers:
+                for part in range(number % after, max(before, after), before):
+                    cell = (name, str(part % after), node)
+                    found[cell] = max(found.get(cell, since), since)
+        self._since = found

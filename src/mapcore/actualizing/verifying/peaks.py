@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from mapcore.actualizing.proposals import NodeFlag
 from mapcore.actualizing.verifying.promises import Broken, Ends, RowChange
 from mapcore.actualizing.verifying.rows import leaders
+from mapcore.maps import PartitionMap
 from mapcore.states import LEADING
 
 __all__ = ["KeepsPeak"]
@@ -24,17 +25,17 @@ class KeepsPeak:
     """
 
     def __init__(self, maps: Iterable[Ends]) -> None:
-        self._masters: Counter[str] = Counter()
+        self._by_map: dict[str, Counter[str]] = {}
         goals: Counter[str] = Counter()
         self._released: set[str] = set()
         for ends in maps:
             if not ends.is_single_master:
                 continue
-            for held, counts in ((ends.current, self._masters), (ends.target, goals)):
-                loads = held.loads(*LEADING).tolist()
-                counts.update(dict(zip(held.nodes.names, loads, strict=True)))
+            self._by_map[ends.name] = _masters_of(ends.current)
+            goals.update(_masters_of((ends.after_switch or ends).target))
             flags = zip(ends.view.index.names, ends.view.flags.tolist(), strict=True)
             self._released.update(node for node, flag in flags if flag & NodeFlag.RELEASED)
+        self._masters = sum(self._by_map.values(), Counter())
         self._peak = max([*self._masters.values(), *goals.values()], default=0)
         self._above: set[str] = set()
 
@@ -43,6 +44,9 @@ class KeepsPeak:
         if not change.ends.is_single_master:
             return
         before, after = set(leaders(change.before)), set(leaders(change.after))
+        own = self._by_map[change.ends.name]
+        own.subtract(before - after)
+        own.update(after - before)
         for node in before - after:
             self._masters[node] -= 1
             if self._masters[node] <= self._peak:
@@ -64,3 +68,18 @@ class KeepsPeak:
                     f"found {node} leading {self._masters[node]} partitions, "
                     f"expected at most {self._peak}, as many as any node led or shall lead",
                 )
+
+    def resize(self, name: str, masters: Counter[str]) -> None:
+        """Take note of how many partitions of a map each node leads after a change of their number.
+
+        As many more are no fault of a takeover.
+        """
+        self._masters.subtract(self._by_map[name])
+        self._masters.update(masters)
+        self._by_map[name] = masters
+        self._peak = max([self._peak, *self._masters.values()])
+        self._above.clear()
+
+
+def _masters_of(held: PartitionMap) -> Counter[str]:
+    return Counter(dict(zip(held.nodes.names, held.loads(*LEADING).tolist(), strict=True)))

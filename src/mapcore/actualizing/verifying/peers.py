@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import combinations
 
 from mapcore.actualizing.steps import Kind, Step
-from mapcore.actualizing.verifying.promises import Broken, Ends, RowChange
+from mapcore.actualizing.verifying.promises import Broken, RowChange
 from mapcore.actualizing.verifying.rows import in_sync, leaders
 from mapcore.cluster import MaxPeers
 from mapcore.maps import PartitionMap
@@ -27,12 +27,10 @@ Pair = tuple[str, str]
 class FewPeers:
     """A node has at most `maxPeers` peers at once beside those of either map."""
 
-    def __init__(self, ends: Ends, most: MaxPeers) -> None:
-        self._ends = ends
+    def __init__(self, maps: Iterable[PartitionMap], most: MaxPeers) -> None:
+        """Take the peers from some maps: the current and the target one."""
         self._most = most
-        self._known = {
-            pair for held in (ends.current, ends.target) for pair in _pairs_of(held, most)
-        }
+        self._known = {pair for held in maps for pair in _pairs_of(held, most)}
         self._shared: Counter[Pair] = Counter()
         self._others: defaultdict[str, set[str]] = defaultdict(set)
 
@@ -60,7 +58,7 @@ class FewPeers:
 
     def _detours(self, change: RowChange, row: Mapping[str, int]) -> Iterator[Pair]:
         """Yield the pairs that exchange a partition by a copy where neither map has one."""
-        ends = self._ends
+        ends = change.ends
         planned = {
             node
             for known in (ends.start(change.partition), ends.goal(change.partition))

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
+from mapcore.actualizing.proposals import NodeFlag
 from mapcore.actualizing.steps import CellChange, Kind, Step
 from mapcore.actualizing.verifying.rows import Row, row_of
 from mapcore.actualizing.view import NodeView
+from mapcore.actualizing.works import Work
 from mapcore.cluster import Assignment, Settings
-from mapcore.errors import MapcoreError
+from mapcore.errors import MapcoreError, MapError
+from mapcore.keys import HashKeys
 from mapcore.maps import PartitionMap
+from mapcore.planning.partitioning.resizing import can_resize, expanded
 
 __all__ = ["Broken", "Ends", "Promise", "RowChange", "changes_of"]
 
@@ -42,6 +46,8 @@ class Ends:
         settings: what it is asked to be.
         view: the nodes of all maps.
         gone: the nodes that are gone.
+        after_switch: the same from the step on that changes the number of partitions; None where
+            no such step is to come.
     """
 
     name: str
@@ -50,6 +56,38 @@ class Ends:
     settings: Settings
     view: NodeView
     gone: frozenset[str]
+    after_switch: Ends | None = None
+
+    @classmethod
+    def of(cls, name: str, work: Work, view: NodeView) -> Ends:
+        """Take them from a map on its way.
+
+        Raises:
+            MapError: the maps have different partitions, and not a multiple or a fraction of as
+                many hash partitions.
+        """
+        current, target = work.snapshot(), work.target
+        gone = frozenset(
+            node
+            for node, flags in zip(view.index.names, view.flags.tolist(), strict=True)
+            if flags & NodeFlag.GONE
+        )
+
+        def ends(a: PartitionMap, b: PartitionMap, then: Ends | None = None) -> Ends:
+            return cls(name, a, b, work.settings, view, gone, then)
+
+        if current.keys == target.keys:
+            return ends(current, target)
+        before, after = current.partition_count, target.partition_count
+        are_hashed = isinstance(current.keys, HashKeys) and isinstance(target.keys, HashKeys)
+        if not are_hashed or not can_resize(before, after):
+            raise MapError(
+                f"found a current map over {current.keys!r} and a target over {target.keys!r}, "
+                "expected the same partitions, or a multiple or fraction of as many hash partitions"
+            )
+        if after > before:
+            return ends(current, current, ends(expanded(current, after), target))
+        return ends(current, expanded(target, before), ends(target, target))
 
     @property
     def is_single_master(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from mapcore.maps import PartitionMap
@@ -55,6 +56,23 @@ class Rows:
         if row is None:
             row = self._rows[partition] = row_of(self._held, partition)
         return row
+
+    def all_led(self, partition_count: int) -> Counter[str]:
+        """Return how many of the hash partitions each node leads."""
+        return Counter(
+            node for number in range(partition_count) for node in leaders(self[str(number)])
+        )
+
+    def resize(self, before: int, after: int) -> str | None:
+        """Split every hash partition, or join those that become one; return one that cannot be."""
+        kept = {str(number): self[str(number)] for number in range(before)}
+        for number in range(after, before):
+            if kept[str(number)] != kept[str(number % after)]:
+                return str(number)
+        self._rows = {
+            str(number): dict(kept[str(number % min(before, after))]) for number in range(after)
+        }
+        return None
 
     @property
     def touched(self) -> Mapping[str, Row]:

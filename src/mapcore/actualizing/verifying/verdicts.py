@@ -16,8 +16,8 @@ class Failure:
         moment: `round 3`, `12.5 s` or `step 7`; `the end`.
         step: the step's id; empty at the end.
         rule: which promise is broken: `transitions`, `state`, `order`, `masters`, `in sync`,
-            `master lost`, `spread`, `rules`, `peers`, `peak`, `throttle`, `moved twice` or
-            `target`.
+            `master lost`, `spread`, `rules`, `peers`, `peak`, `running`, `grace`, `switch`,
+            `throttle`, `moved twice` or `target`.
         message: what was found and what was expected.
     """
 

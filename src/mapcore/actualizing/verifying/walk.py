@@ -7,13 +7,13 @@ first, then steps without a stream, then what starts. Steps with neither run one
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final, overload
 
 import numpy as np
 
 from mapcore.actualizing.occupancy import Occupancy, ThrottleError
-from mapcore.actualizing.proposals import NodeFlag
 from mapcore.actualizing.steps import Kind, Step
 from mapcore.actualizing.throttles import Limits
 from mapcore.actualizing.verifying.conditions import Grace, check_conditions
@@ -135,21 +135,7 @@ def verify(
     listed = nodes.nodes if isinstance(nodes, Cluster) else tuple(nodes)
     maps = [held for work in works.values() for held in (work.snapshot(), work.target)]
     view = NodeView(listed, maps, gone)
-    is_gone = frozenset(
-        node
-        for node, flags in zip(view.index.names, view.flags.tolist(), strict=True)
-        if flags & NodeFlag.GONE
-    )
-    ends = {
-        each: Ends(each, work.snapshot(), work.target, work.settings, view, is_gone)
-        for each, work in works.items()
-    }
-    for each in ends.values():
-        if each.current.keys != each.target.keys:
-            raise MapError(
-                f"found a current map over {each.current.keys!r} and a target over "
-                f"{each.target.keys!r}, expected the same partitions"
-            )
+    ends = {each: Ends.of(each, work, view) for each, work in works.items()}
     try:
         timetable = Timetable(steps)
     except TransitionError as error:
@@ -167,7 +153,7 @@ class _Walk:
 
     def __init__(
         self,
-        maps: Mapping[str, Ends],
+        maps: dict[str, Ends],
         view: NodeView,
         limits: Limits,
         config: Config,
@@ -178,21 +164,24 @@ class _Walk:
         self._grace = grace
         self._rows = {name: Rows(ends.current) for name, ends in maps.items()}
         self._gone = next((ends.gone for ends in maps.values()), frozenset())
-        both = {name: (ends.current, ends.target) for name, ends in maps.items()}
+        final = {name: ends.after_switch or ends for name, ends in maps.items()}
+        both = {name: (ends.current, final[name].target) for name, ends in maps.items()}
         self._occupancy = Occupancy(limits, view, both)
         self._peers = {
-            name: FewPeers(ends, _most_peers(ends.settings))
+            name: FewPeers((ends.current, final[name].target), _most_peers(ends.settings))
             for name, ends in maps.items()
             if ends.settings.max_peers is not None
         }
+        self._peak = KeepsPeak(maps.values())
         self._promises: tuple[Promise, ...] = (
             OneMaster(),
             EnoughCopies(),
             StaysLed(),
             KeepsSpread(),
             KeepsRules(),
-            KeepsPeak(maps.values()),
+            self._peak,
         )
+        self._running: Counter[str] = Counter()
         self._done: set[str] = set()
         self._known: set[str] = set()
         self._filled: set[tuple[str, str, str]] = set()
@@ -226,15 +215,20 @@ class _Walk:
                 self._occupancy.start(step, rate)
             except ThrottleError as error:
                 raise Broken("throttle", str(error)) from None
+            self._running[step.map] += 1
             if peers is not None:
                 peers.start(step)
         if what is not What.STARTS:
             if what is What.ENDS:
                 self._check_expected(step, row)
             self._occupancy.end(step, rate)
+            self._running[step.map] -= 1
             if peers is not None:
                 peers.end(step)
-            self._change(step, row)
+            if step.kind is Kind.SWITCH:
+                self._switch(step)
+            else:
+                self._change(step, row)
             self._grace.note(entry)
             self._done.add(step.id)
 
@@ -271,7 +265,7 @@ class _Walk:
         except TransitionError as error:
             raise Broken("transitions", str(error)) from None
         if step.kind is Kind.SWITCH:
-            raise Broken("transitions", "found a switch of partitions, expected the same ones")
+            self._check_switch(step)
         if step.kind is Kind.TRANSITION:
             end = step.ends[0]
             before, after = _PLACEMENTS[end.before], _PLACEMENTS[end.after]
@@ -284,6 +278,36 @@ class _Walk:
                 raise Broken("transitions", f"found {end}, which the safe table does not allow")
         elif step.kind in (Kind.STREAM, Kind.TAKEOVER):
             self._check_pair(step)
+
+    def _check_switch(self, step: Step) -> None:
+        """Look at a step that changes the number of hash partitions."""
+        expected = self._maps[step.map].after_switch
+        if step.num_partitions is None or expected is None:
+            raise Broken("switch", "found a switch of partitions, expected the same ones")
+        if step.num_partitions != expected.current.partition_count:
+            raise Broken(
+                "switch",
+                f"found {step.num_partitions:,} partitions from it on, "
+                f"expected {expected.current.partition_count:,}",
+            )
+        if self._running[step.map]:
+            raise Broken("switch", f"found {self._running[step.map]} steps of the map under way")
+
+    def _switch(self, step: Step) -> None:
+        ends = self._maps[step.map]
+        assert ends.after_switch is not None
+        before, after = ends.current.partition_count, ends.after_switch.current.partition_count
+        unlike = self._rows[step.map].resize(before, after)
+        if unlike is not None:
+            raise Broken(
+                "switch",
+                f"found {unlike} unlike {int(unlike) % after}, expected partitions that become one "
+                "to have the same copies",
+            )
+        self._maps[step.map] = ends.after_switch
+        self._grace.resize(step.map, before, after)
+        if ends.is_single_master:
+            self._peak.resize(step.map, self._rows[step.map].all_led(after))
 
     def _check_pair(self, step: Step) -> None:
         assert step.source is not None
@@ -330,6 +354,11 @@ class _Walk:
         """Return what the maps are in the end that they should not be."""
         for name, ends in self._maps.items():
             rows = self._rows[name]
+            if ends.after_switch is not None:
+                found = ends.current.partition_count
+                expected = ends.after_switch.current.partition_count
+                message = f"found {found:,} partitions of {name}, expected {expected:,}"
+                return Failure("the end", "", "target", message)
             diff = MapDiff(ends.current, ends.target)
             differing = map(diff.partition_name, np.unique(diff.partitions).tolist())
             names = [*rows.touched, *differing]
