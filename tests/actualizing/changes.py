@@ -132,6 +132,7 @@ configs = st.builds(
     max_streams_per_node=st.sampled_from([None, None, 1, 2, 3]),
     max_streams_between_zones=st.sampled_from([None, None, 1]),
     max_backfills=st.sampled_from([None, None, 2]),
+    max_steps=st.sampled_from([None, None, None, 1, 3]),
     max_changes_per_partition=st.sampled_from([1, 1, 2]),
     source_choice=st.sampled_from(["spread", "nearest"]),
     warms_up=st.sampled_from([False, False, True]),

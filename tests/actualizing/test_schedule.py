@@ -372,7 +372,7 @@ def test_a_cluster_is_scheduled_as_a_whole() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "message"),
     [
-        (["m."], ["m.", "m."], "expected the same partitions"),
+        (["m."] * 2, ["m."] * 3, "expected the same partitions"),
         (["m."], ["p."], "partition 0: found a pending copy"),
         (["m."], ["mm"], "partition 0: found 2 masters, expected at most one"),
     ],

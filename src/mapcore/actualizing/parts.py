@@ -144,13 +144,16 @@ def join(parts: Sequence[Part]) -> Moves:
     return moves.take(np.argsort(np.concatenate([part.places for part in parts])))
 
 
-def rows_of(parts: Sequence[Part], times: StreamTimes, *, is_timed: bool) -> NDArray[Any]:
+def rows_of(
+    parts: Sequence[Part], times: StreamTimes, *, is_timed: bool, collects_last: bool
+) -> NDArray[Any]:
     """Return the steps of all maps in an order in which they may run, as `sequence.ROW`.
 
     Args:
         parts: the maps.
         times: of all moves.
         is_timed: whether they are seconds.
+        collects_last: whether dead copies that are kept are collected after all streams.
     """
     timed = [
         Timed(
@@ -159,7 +162,7 @@ def rows_of(parts: Sequence[Part], times: StreamTimes, *, is_timed: bool) -> NDA
             times.take(part.places),
             part.conditions,
             part.waits,
-            end=float(times.finishes.max(initial=0.0)),
+            collects_from=float(times.finishes.max(initial=0.0)) if collects_last else 0.0,
             is_timed=is_timed,
             waits_for_slaves=bool(part.settings.rules),
         )

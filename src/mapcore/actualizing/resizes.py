@@ -17,7 +17,7 @@ from mapcore.actualizing.works import Work
 from mapcore.errors import ScheduleError
 from mapcore.keys import HashKeys
 from mapcore.maps import PartitionMap
-from mapcore.planning.partitioning.resizing import can_resize, expanded
+from mapcore.planning.partitioning.resizing import expanded
 from mapcore.states import PLACEMENT_MASK, Placement
 
 __all__ = ["Resize", "check_reachable", "without_resize"]
@@ -58,7 +58,7 @@ def without_resize(work: Work) -> tuple[Work, Resize | None]:
         return work, None
     before, after = current.partition_count, target.partition_count
     are_hashed = isinstance(current.keys, HashKeys) and isinstance(target.keys, HashKeys)
-    if not are_hashed or not can_resize(before, after):
+    if not are_hashed or not HashKeys(before).can_become(after):
         raise ScheduleError(
             f"found a current map over {current.keys!r} and a target over {target.keys!r}, "
             "expected the same partitions, or a multiple or fraction of as many hash partitions; "

@@ -15,14 +15,17 @@ not need it: it asks `mapcore.next_steps` what may start now.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Literal, overload
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from mapcore.actualizing.describing import reasons_as_text, report_of
 from mapcore.actualizing.live import LiveMap, Underway
+from mapcore.actualizing.moves import Moves, StreamLimits
 from mapcore.actualizing.parts import join, parts_of, rows_of
 from mapcore.actualizing.rounds import Rounds, find_rounds
 from mapcore.actualizing.scheduled_change import ScheduledChange
@@ -242,14 +245,12 @@ def schedule(
     if by == "time":
         sizes = np.ones(len(moves)) if moves.sizes is None else np.maximum(moves.sizes, 1)
         rates = np.full(len(view), float(rate or 1))
-        found = within_peers(
-            lambda limits: find_times(
-                moves, limits, sizes.astype(np.float64), rates, effort=effort
-            ),
-            moves,
-            stream_limits,
-            masks,
-        )
+        spare = throttles.max_steps is not None
+
+        def find(limits: StreamLimits) -> Times:
+            return _find_times(moves, limits, sizes.astype(np.float64), rates, effort, spare)
+
+        found = within_peers(find, moves, stream_limits, masks)
         starts, finishes = found.starts, found.finishes
     else:
         found = within_peers(
@@ -258,8 +259,38 @@ def schedule(
         starts = found.round_of_move.astype(np.float64)
         finishes = starts + 1
     times = StreamTimes(starts, finishes, stream_limits.node_of_volume[found.sources])
-    rows = rows_of(parts, times, is_timed=by == "time")
+    is_timed = by == "time"
+    collects_last = not is_timed or throttles.max_steps == 1
+    rows = rows_of(parts, times, is_timed=is_timed, collects_last=collects_last)
     return Schedule(parts, moves, stream_limits, found, rows)
+
+
+def _find_times(
+    moves: Moves,
+    limits: StreamLimits,
+    sizes: NDArray[np.float64],
+    rates: NDArray[np.float64],
+    effort: float,
+    spare: bool,
+) -> Times:
+    """Find times for moves; `spare` leaves room for one step beside the streams in the cluster.
+
+    On a time line, steps without a stream fall into the streams of other partitions.
+    """
+    most = limits.in_cluster
+    if not spare or most < 2:
+        return find_times(moves, limits, sizes, rates, effort=effort)
+    fewer = replace(limits, in_cluster=most - 1)
+    found = find_times(moves, fewer, sizes, rates, effort=effort)
+    reasons = [
+        reason._replace(seconds=reason.seconds * (most - 1) / most)
+        if reason.kind == "cluster"
+        else reason
+        for reason in found.reasons
+    ]
+    reasons.sort(key=lambda reason: -reason.seconds)
+    bound = max((reason.seconds for reason in reasons), default=0.0)
+    return replace(found, bound_seconds=bound, reasons=tuple(reasons))
 
 
 def _view(

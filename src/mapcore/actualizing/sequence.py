@@ -92,10 +92,9 @@ class Timed(NamedTuple):
         times: of the moves.
         conditions: the running states and pauses that change.
         waits: float64, how many seconds each copy of `change.collections` is kept once it is dead.
-        end: when the last stream of all maps ends.
+        collects_from: dead copies that are kept are not collected earlier.
         is_timed: whether times are seconds. Then roles change when all copies of a partition are in
-            sync, not only the one that rises, so that no stream of it runs meanwhile. In rounds,
-            dead copies that are kept are collected at the end.
+            sync, not only the one that rises, so that no stream of it runs meanwhile.
         waits_for_slaves: whether a mastership is handed over when all copies are in sync, although
             the heir was before: so that slaves stand right relative to it.
     """
@@ -105,7 +104,7 @@ class Timed(NamedTuple):
     times: StreamTimes
     conditions: Conditions
     waits: NDArray[np.float64]
-    end: float
+    collects_from: float
     is_timed: bool = False
     waits_for_slaves: bool = False
 
@@ -169,7 +168,8 @@ class _Sequence:
         self.moves = moves
         self.times = times
         self.width = len(change.view)
-        self.is_timed, self.end, self.waits = part.is_timed, part.end, part.waits
+        self.is_timed, self.collects_from = part.is_timed, part.collects_from
+        self.waits = part.waits
         self.waits_for_slaves = part.waits_for_slaves
         self.filled = np.zeros(change.partition_count)
         np.maximum.at(self.filled, moves.partitions, times.finishes)
@@ -339,9 +339,10 @@ class _Sequence:
         was_live = change.collections.before >= Placement.SLAVE
         died = np.where(was_live, self._when_free(change.collections), 0.0)
         collected["wait"] = self.waits
-        when = np.where(self.waits > 0, np.maximum(died, self.end), died)
-        if self.is_timed:
-            when = died + self.waits
+        # Not while a stream of its partition runs.
+        at_rest = np.maximum(died + self.waits * self.is_timed, self.collects_from)
+        at_rest = np.maximum(at_rest, self.filled[change.collections.partitions])
+        when = np.where(self.waits > 0, at_rest, died)
         collected["start"] = collected["finish"] = when
         return [demoted, dropped, collected]
 

@@ -17,5 +17,6 @@ each, every promise is looked at, one class each:
 | conditions | sources and targets of streams run, `warmsUp`, `deadGraceSeconds` |
 
 A step that changes the number of hash partitions comes when nothing else of its map runs, and joins
-only partitions that are alike. At the end the maps must be the targets. Nothing here knows how schedules are made.
+only partitions that are alike. At the end the maps must be the targets. Nothing here knows how
+schedules are made.
 """

@@ -16,7 +16,7 @@ from mapcore.cluster import Assignment, Settings
 from mapcore.errors import MapcoreError, MapError
 from mapcore.keys import HashKeys
 from mapcore.maps import PartitionMap
-from mapcore.planning.partitioning.resizing import can_resize, expanded
+from mapcore.planning.partitioning.resizing import expanded
 
 __all__ = ["Broken", "Ends", "Promise", "RowChange", "changes_of"]
 
@@ -80,7 +80,7 @@ class Ends:
             return ends(current, target)
         before, after = current.partition_count, target.partition_count
         are_hashed = isinstance(current.keys, HashKeys) and isinstance(target.keys, HashKeys)
-        if not are_hashed or not can_resize(before, after):
+        if not are_hashed or not HashKeys(before).can_become(after):
             raise MapError(
                 f"found a current map over {current.keys!r} and a target over {target.keys!r}, "
                 "expected the same partitions, or a multiple or fraction of as many hash partitions"
