@@ -49,6 +49,12 @@ def test_halving_moves_copies_together_first() -> None:
     assert mapcore.verify(works, steps=schedule.to_json_lines())
 
 
+def test_masters_that_become_one_count_apart_until_then() -> None:
+    works = change_of(["m.", "sm", "sm"], [".m"])
+    schedule = mapcore.schedule(works)
+    assert mapcore.verify(works, steps=schedule.to_json_lines())
+
+
 def test_maps_that_stay_change_beside_one_whose_number_grows() -> None:
     works = change_of(["ms."] * 2, [".ms"] * 4) | {"b": Work(map_of(["ms."]), map_of(["m.s"]))}
     schedule = mapcore.schedule(works)

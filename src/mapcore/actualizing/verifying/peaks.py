@@ -32,7 +32,8 @@ class KeepsPeak:
             if not ends.is_single_master:
                 continue
             self._by_map[ends.name] = _masters_of(ends.current)
-            goals.update(_masters_of((ends.after_switch or ends).target))
+            final = ends.after_switch or ends
+            goals.update(_masters_of(ends.target) | _masters_of(final.target))
             flags = zip(ends.view.index.names, ends.view.flags.tolist(), strict=True)
             self._released.update(node for node, flag in flags if flag & NodeFlag.RELEASED)
         self._masters = sum(self._by_map.values(), Counter())
