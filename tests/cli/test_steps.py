@@ -233,6 +233,15 @@ def test_a_picture_is_drawn(run: Run, planned: str, tmp_path: Path) -> None:
     assert "<!-- kv-30 -->" in path.read_text()
 
 
+def test_a_picture_of_no_known_kind_is_wrong_use(run: Run, write: Write, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    path = str(tmp_path / "gantt.bad")
+    for verb in ("steps", "plan"):
+        result = run(verb, write(changing()), "--plot", path)
+        assert result.exit_code == 2
+        assert f"{path}: found ending '.bad', expected that of a picture" in result.stderr
+
+
 def test_what_is_wrong_is_said_in_one_line(run: Run, write: Write) -> None:
     path = write(two_maps())
     result = run("steps", path, "--map", "logs")

@@ -76,7 +76,9 @@ def test_a_transition_that_no_table_allows_is_not_safe(
         ('{"rounds": 1}\n{"step": 3}', "line 2"),
         ('[{"step": "1"}]', "item 1"),
         ("[1, 2", "document"),
-        ("no steps", "line 1"),
+        ("no steps", "malformed"),
+        ("", "found no steps, expected a step in JSON a line"),
+        ('{"maps": {}}', "found no steps"),
     ],
 )
 def test_what_is_no_schedule_is_named_with_its_place(
@@ -96,6 +98,24 @@ def test_a_schedule_for_other_throttles_is_proven_by_those(run: Run, document: s
     assert result.exit_code == 1
     assert "(throttle)" in result.stdout
     assert run("verify", document, "-", *wider, stdin=made).exit_code == 0
+
+
+def test_a_schedule_may_have_nothing_to_do(run: Run, write: Write) -> None:
+    document = changing()
+    users = document["maps"]["users"]
+    users["target"] = users["current"]
+    path = write(document)
+    made = run("steps", path, "-o", "-").stdout
+    assert made.count("\n") == 1
+    assert run("verify", path, "-", stdin=made).stdout.startswith("safe: 0 steps")
+    assert run("verify", path, "-", stdin="[]").exit_code == 0
+
+
+def test_a_node_that_is_not_there_is_wrong_use(run: Run, document: str) -> None:
+    for verb in ("steps", "verify"):
+        result = run(verb, document, "--gone", "nobody")
+        assert result.exit_code == 2
+        assert result.stderr == f"mapcore: {document}: found no node 'nobody' (--gone)\n"
 
 
 def test_the_steps_of_all_maps_are_proven_together(run: Run, write: Write) -> None:

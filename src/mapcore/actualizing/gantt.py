@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from mapcore.actualizing.scheduled_change import ScheduledChange
-from mapcore.pictures import DARK, LIGHT, URGENT, new_figure
+from mapcore.pictures import DARK, LIGHT, URGENT, new_figure, save_figure
 
 __all__ = ["draw"]
 
@@ -43,4 +43,4 @@ def draw(schedule: ScheduledChange, path: Path, most_nodes: int) -> None:
         f"{schedule.name}: {schedule.stream_count:,} streams, {schedule.length:,.6g} {unit}, "
         f"bound {schedule.bound:,.6g}"
     )
-    figure.savefig(path)
+    save_figure(figure, path)

@@ -11,7 +11,7 @@ from mapcore.actualizing.works import Work
 from mapcore.cli.inputs import choose_form, choose_map, fail, name_completion
 from mapcore.cluster import Cluster
 
-__all__ = ["Partitions", "changing_works", "gone_option", "maps_option"]
+__all__ = ["Partitions", "changing_works", "check_gone", "gone_option", "maps_option"]
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -54,6 +54,13 @@ def changing_works(cluster: Cluster, doc: str, names: Sequence[str]) -> dict[str
         _, target = choose_form(entry, doc, "target", only=True)
         works[name] = Work(current, target, settings=entry.settings)
     return works
+
+
+def check_gone(gone: Collection[str], nodes: Collection[str], doc: str) -> None:
+    """End the run if `--gone` names a node that is not there."""
+    for name in gone:
+        if name not in nodes:
+            fail(doc, f"found no node {name!r} (--gone)")
 
 
 class Partitions:

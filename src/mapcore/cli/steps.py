@@ -12,8 +12,15 @@ import mapcore
 from mapcore.actualizing.schedule import Schedule
 from mapcore.actualizing.steps import Step
 from mapcore.actualizing.works import Work
-from mapcore.cli.changing import Partitions, changing_works, gone_option, maps_option
+from mapcore.cli.changing import (
+    Partitions,
+    changing_works,
+    check_gone,
+    gone_option,
+    maps_option,
+)
 from mapcore.cli.inputs import document_argument, fail, json_option, read_cluster
+from mapcore.cli.outputs import STDOUT
 from mapcore.cli.progress import progress
 from mapcore.cli.rendering import Table, heading, print_table
 from mapcore.cli.sources import Sources, check_founded, source_options
@@ -63,8 +70,8 @@ BLOCKED: Final = 1
     "-o",
     "--output",
     metavar="SCHEDULE",
-    type=click.Path(dir_okay=False),
-    help="Write the schedule to a file, as --json prints it.",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    help="Write the schedule to a file, as --json prints it; with - as --json does.",
 )
 @json_option
 @click.pass_context
@@ -102,6 +109,7 @@ def steps(
     cluster = read_cluster(doc)
     config = with_throttles(cluster, throttles)
     sources = Sources.of(cluster, doc, other_clusters)
+    check_gone(gone, {node.name for node in sources.nodes}, doc)
     works = sources.told(changing_works(cluster, doc, map_names))
     partitions = Partitions(partition_names, works, doc)
     if only_next or explain:
@@ -120,7 +128,8 @@ def steps(
     if plot is not None:
         with progress(f"drawing {plot}"):
             scheduled.plot(plot)
-    if output is not None:
+    as_json = as_json or output == STDOUT
+    if output not in (None, STDOUT):
         with progress(f"writing {output}"):
             scheduled.save(Path(output))
     if as_json:

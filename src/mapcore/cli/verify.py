@@ -10,7 +10,7 @@ import msgspec
 
 import mapcore
 from mapcore.actualizing.verifying.verdicts import Verification
-from mapcore.cli.changing import changing_works, gone_option, maps_option
+from mapcore.cli.changing import changing_works, check_gone, gone_option, maps_option
 from mapcore.cli.inputs import (
     STDIN,
     STDIN_SOURCE,
@@ -64,6 +64,7 @@ def verify(
         raise click.UsageError("only one of document and schedule can be standard input.")
     cluster = read_cluster(doc)
     config = with_throttles(cluster, throttles)
+    check_gone(gone, cluster.node_index, doc)
     works = changing_works(cluster, doc, map_names)
     is_by_line = True
     try:
@@ -94,11 +95,23 @@ def _read(path: str) -> tuple[list[str], bool]:
         content: bytes = file.read()
     try:
         if not content.lstrip().startswith(b"["):
-            return content.decode().splitlines(), True
+            lines = content.decode().splitlines()
+            _check_steps(lines)
+            return lines, True
         items = msgspec.json.decode(content, type=list[msgspec.Raw])
         return [bytes(item).decode() for item in items], False
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise DocumentError("", str(error), "steps in JSON") from None
+
+
+def _check_steps(lines: Sequence[str]) -> None:
+    """Refuse what has no steps, unless its header says that there are none."""
+    said = [line for line in lines if line.strip()]
+    if len(said) > 1:
+        return
+    first = msgspec.json.decode(said[0]) if said else None
+    if not isinstance(first, dict) or ("step" not in first and first.get("steps") != 0):
+        raise DocumentError("", "no steps", "a step in JSON a line")
 
 
 def _print(proof: Verification) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from mapcore.pictures import new_figure
+from mapcore.pictures import new_figure, save_figure
 
 if TYPE_CHECKING:
     from mapcore.planning.fanout.facts import FanoutFacts, LossChance
@@ -37,7 +37,7 @@ def draw(measured: FanoutFacts, path: Path) -> None:
     axes.set_title(
         f"partitions exchanged by {count:,} nodes; {min(peers)} to {max(peers)} peers each"
     )
-    figure.savefig(path)
+    save_figure(figure, path)
 
 
 def draw_chances(limits: Sequence[tuple[int | None, Sequence[LossChance]]], path: Path) -> None:
@@ -66,4 +66,4 @@ def draw_chances(limits: Sequence[tuple[int | None, Sequence[LossChance]]], path
     axes.set_ylabel("chance that a partition is lost")
     axes.legend(frameon=False)
     axes.grid(visible=True, linewidth=0.3)
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path, 120)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.errors import PlanError
-from mapcore.pictures import DARK, LIGHT, new_figure
+from mapcore.pictures import DARK, LIGHT, new_figure, save_figure
 from mapcore.planning.nodes import ACTIVE
 from mapcore.states import LEADING
 
@@ -29,12 +29,6 @@ _INCHES: Final = (11, 9)
 def draw(plan: PlanFacts, certificate: PlanCertificate, path: Path) -> None:
     """Write the picture of a plan; errors as in `Plan.plot`."""
     figure = new_figure(*_INCHES)
-    kinds = figure.canvas.get_supported_filetypes()
-    if path.suffix[1:].lower() not in kinds:
-        raise PlanError(
-            f"{path}: found ending {path.suffix!r}, expected that of a picture, such as .png or "
-            f".svg (one of {', '.join(sorted(kinds))})"
-        )
     names = plan.target.nodes.names
     draw_loads = _bars_by_node if len(names) <= _MOST_NAMED_NODES else _nodes_by_load
     copies, masters, moves = figure.subplots(3, 1)
@@ -46,7 +40,7 @@ def draw(plan: PlanFacts, certificate: PlanCertificate, path: Path) -> None:
         f"{plan.map_name}: {plan.target.partition_count:,} partitions on {len(names):,} nodes, "
         f"{len(plan.moves):,} moves, {len(plan.role_changes):,} role changes, {status}"
     )
-    figure.savefig(path, dpi=120)
+    save_figure(figure, path, 120, error=PlanError)
 
 
 def _bars_by_node(axes: Axes, plan: PlanFacts, what: str, *placements: Any) -> None:
