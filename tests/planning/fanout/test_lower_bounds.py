@@ -90,6 +90,14 @@ def test_heavy_nodes_need_more_peers() -> None:
     assert found == type(found)(4, 0, "failover")
 
 
+def test_of_unequal_partitions_only_the_other_copies_count() -> None:
+    plain = cluster_in_zones((1, 1, 8), partitions=16)
+    empty = mapcore.plan(plain).current
+    sized = plain.with_current(empty.replace(sizes=np.arange(1, 17)))
+    assert smallest_max_peers(plain).count == 9
+    assert smallest_max_peers(sized).count == 2
+
+
 def test_the_limit_in_the_settings_changes_nothing() -> None:
     plain = cluster_in_zones((3, 3, 2, 2))
     settings = msgspec.structs.replace(plain.settings, max_peers=1)

@@ -89,7 +89,7 @@ def test_what_cannot_be_had_is_named_with_what_would_do() -> None:
     plan = mapcore.plan(cluster((50, 5, 5), 8), map="m")
     (warning,) = (text for text in plan.warnings if "maxPeers" in text)
     assert warning.startswith("settings.maxPeers 8: ")
-    assert warning.endswith("as shares, spread and rules allow no fewer; maxPeers 11 would do")
+    assert warning.endswith("by shares and spread n50 needs 10; maxPeers 11 would do")
 
 
 def test_masters_of_a_map_after_failover_are_even_where_zones_are_not() -> None:

@@ -107,3 +107,17 @@ def test_a_plan_without_a_limit_gives_no_such_reason() -> None:
     plan = mapcore.plan(plain)
     assert plan.peers is None
     assert "peers" not in {r.name for r in plan.explain(partition=0).rejections}
+
+
+def test_the_report_tells_peers_and_the_bound(limited: mapcore.Plan) -> None:
+    assert "expected at most 6 after any single failover" in limited.report()
+    assert "no balanced map has fewer than 2" in limited.report()
+    found = limited.to_dict()["peers"]
+    assert found == {"maxPeers": 6, "after": "failover", "most": found["most"], "fewest": 2}
+    assert found["most"] <= 6
+
+
+def test_without_a_limit_the_report_says_nothing_of_peers() -> None:
+    plan = mapcore.plan(cluster_in_zones((2, 2, 2), partitions=16))
+    assert "peers" not in plan.report()
+    assert plan.to_dict()["peers"] is None

@@ -23,11 +23,14 @@ from numpy.typing import NDArray
 
 from mapcore.errors import PlanError
 from mapcore.planning.fanout.facts import Reading
+from mapcore.planning.placing.load_ranges import load_ranges
+from mapcore.planning.placing.placement_problem import PlacementProblem
+from mapcore.planning.placing.shares import Bounds
 
 if TYPE_CHECKING:
     from mapcore.cluster import Cluster
 
-__all__ = ["FewestPeers", "Loads", "fewest_peers", "smallest_max_peers"]
+__all__ = ["FewestPeers", "Loads", "fewest_peers", "loads_in_question", "smallest_max_peers"]
 
 _MOST_PLACES: Final = 64
 """At how many places of a level the fullest node is looked at."""
@@ -107,6 +110,10 @@ def fewest_peers(loads: Loads, after: Reading = "failover") -> FewestPeers:
             sizes = np.bincount(places[loads.least > 0])
             if not _fits_into_cells(sizes, loads.copies):
                 best = replace(best, count=loads.copies)
+    # Whoever leads a partition has its other copies as peers, whatever loads are.
+    others = min(loads.copies, int(np.count_nonzero(loads.most))) - 1
+    if loads.partitions and best.count < others:
+        best = FewestPeers(others, int(np.argmax(loads.most)), after)
     return best
 
 
@@ -224,7 +231,6 @@ def smallest_max_peers(
         PlanError: nothing can be planned, or several maps and none named.
         ValueError: `after` is neither `plan` nor `failover`.
     """
-    from mapcore.planning.placing.load_ranges import load_ranges
     from mapcore.planning.planner import plan
 
     if after not in ("plan", "failover"):
@@ -239,18 +245,37 @@ def smallest_max_peers(
     problem, roles = planned.work.placement_problem, planned.work.roles_problem
     if problem is None:
         raise PlanError("found no copies to place, expected some")
-    held = planned.loads_after()
-    ranges = load_ranges(problem)
+    shares = (roles.lower, roles.upper)
+    return fewest_peers(loads_in_question(problem, planned.loads_after(), shares), after)
+
+
+def loads_in_question(problem: PlacementProblem, held: NDArray[np.int64], masters: Bounds) -> Loads:
+    """Return between which loads all balanced maps lie.
+
+    Spread counts where it is kept for certain: where all partitions are alike, and there are no
+    rules. Where partitions are of unequal size, nodes may hold any number.
+
+    Args:
+        problem: what is asked of a placement.
+        held: int64 by node: the loads of a best one without regard to peers.
+        masters: floors and ceilings of shares of masters.
+    """
     counts = problem.copy_counts[problem.copy_counts > 0]
-    return fewest_peers(
-        Loads(
-            partitions=len(counts),
-            copies=int(counts.min(initial=problem.copy_counts.max(initial=0))),
-            least=held if ranges is None else ranges.least,
-            most=held if ranges is None else ranges.most,
-            masters_least=roles.lower,
-            masters_most=roles.upper,
-            levels=problem.levels,
-        ),
-        after,
+    ranges = load_ranges(problem)
+    least, most = np.minimum(held, problem.lower), np.maximum(held, problem.upper)
+    levels = problem.levels
+    if ranges is not None:
+        least, most = ranges.least, ranges.most
+    if ranges is None or problem.rules is not None:
+        levels = np.empty((0, len(held)), np.int32)
+    if problem.measures is not None:
+        least, most = np.zeros_like(held), np.where(problem.eligible, len(counts), 0)
+    return Loads(
+        partitions=len(counts),
+        copies=int(counts.min(initial=problem.copy_counts.max(initial=0))),
+        least=least,
+        most=most,
+        masters_least=np.minimum(masters[0], most),
+        masters_most=masters[1],
+        levels=levels,
     )

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.maps import PartitionMap
+from mapcore.planning.fanout.lower_bounds import FewestPeers, fewest_peers, loads_in_question
 from mapcore.planning.fanout.measuring import pairs_of
+from mapcore.planning.peers.problem import PeersProblem
 from mapcore.planning.problem import Asked
 from mapcore.states import LEADING, PLACEMENT_MASK
 
-__all__ = ["Peers"]
+__all__ = ["Peers", "fewest_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +49,11 @@ class Peers:
         pairs = np.unique(np.concatenate([one_way, other_way]))
         degrees = np.bincount(pairs // max(1, count), minlength=count).astype(np.int64)
         return cls(limit.count, every_pair, target, pairs, degrees)
+
+    @property
+    def reading(self) -> str:
+        """When the limit holds, in words."""
+        return "after any single failover" if self.every_pair else "as planned"
 
     def would_exceed(
         self, nodes: NDArray[np.integer], others: NDArray[np.integer]
@@ -90,3 +97,13 @@ class Peers:
             leads = is_copy & np.isin(target.copy_codes[places] & PLACEMENT_MASK, LEADING)
             counts &= leads | (leads & is_itself).any(axis=1)[:, None]
         return np.where(counts, rows, -1)
+
+
+def fewest_of(problem: PeersProblem) -> FewestPeers:
+    """Return how few peers any balanced map has that a plan was to choose from."""
+    held = np.bincount(
+        problem.relaxed[problem.relaxed >= 0], minlength=len(problem.may_lead)
+    ).astype(np.int64)
+    masters = (problem.masters_least, problem.masters_most)
+    loads = loads_in_question(problem.placement, held, masters)
+    return fewest_peers(loads, "failover" if problem.every_pair else "plan")

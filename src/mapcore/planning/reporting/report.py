@@ -17,6 +17,7 @@ from mapcore.planning.nodes import ACTIVE, MAINTENANCE
 from mapcore.planning.reporting import charts
 from mapcore.planning.reporting.charts import bytes_text
 from mapcore.planning.reporting.conflicts import are_soon_found
+from mapcore.planning.reporting.peers import fewest_of
 from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def write_report(plan: PlanFacts, findings: Findings, schedules: Sequence[Foreca
         _spread(plan),
         _rules(plan),
         _scatter(plan),
+        _peers(plan),
         _policy(plan),
         str(findings.certificate).splitlines(),
         _warnings(findings),
@@ -128,6 +130,7 @@ def report_document(
             "leastWidth": plan.scatter.least_width,
             "mastersWithoutHeir": int(plan.scatter.lost.sum()),
         },
+        "peers": _peers_document(plan),
         "traffic": _traffic(plan),
         "loads": _loads(plan),
         "policy": None if plan.work.policy is None else asdict(plan.work.policy),
@@ -137,6 +140,31 @@ def report_document(
         "conflicts": [conflict.to_dict() for conflict in findings.conflicts]
         if are_soon_found(plan)
         else None,
+    }
+
+
+def _peers(plan: PlanFacts) -> Iterator[str]:
+    """Say how many peers nodes have, and what that is worth, where they are limited."""
+    peers = plan.peers
+    if peers is None:
+        return
+    degrees = peers.degrees[peers.degrees > 0]
+    spread = f"{degrees.min():,} to {degrees.max():,}" if len(degrees) else "none"
+    yield f"peers of a node: {spread}, expected at most {peers.limit:,} {peers.reading}"
+    if plan.work.peers is not None:
+        yield f"  no balanced map has fewer than {fewest_of(plan.work.peers.problem).count:,}"
+
+
+def _peers_document(plan: PlanFacts) -> dict[str, Any] | None:
+    peers = plan.peers
+    if peers is None:
+        return None
+    fewest = None if plan.work.peers is None else fewest_of(plan.work.peers.problem).count
+    return {
+        "maxPeers": peers.limit,
+        "after": "failover" if peers.every_pair else "plan",
+        "most": int(peers.degrees.max(initial=0)),
+        "fewest": fewest,
     }
 
 

@@ -20,6 +20,7 @@ from mapcore.planning.placing.measures import room_to_share
 from mapcore.planning.placing.restrictions import unmet_pins
 from mapcore.planning.placing.rule_breaks import explain_breaks
 from mapcore.planning.reporting.charts import bytes_text
+from mapcore.planning.reporting.peers import fewest_of
 from mapcore.states import PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:
@@ -212,11 +213,14 @@ def _too_many_peers(plan: PlanFacts) -> Iterator[str]:
     if peers is None:
         yield f"{what}: no data moves in this plan"
         return
-    enough = sufficient_peers(peers.problem, limit.count + 1, most)
-    if enough is not None:
-        yield f"{what}, as shares, spread and rules allow no fewer; maxPeers {enough} would do"
+    fewest = fewest_of(peers.problem)
+    if fewest.count > limit.count:
+        node = plan.target.nodes.names[fewest.node]
+        what += f"; by shares and spread {node} needs {fewest.count}"
     else:
-        yield f"{what}, as shares, spread and rules allow no fewer"
+        what += "; no map with fewer was found"
+    enough = sufficient_peers(peers.problem, max(limit.count + 1, fewest.count), most)
+    yield what if enough is None else f"{what}; maxPeers {enough} would do"
 
 
 def _kept_out_of_place(plan: PlanFacts) -> Iterator[str]:
