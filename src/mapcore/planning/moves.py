@@ -62,7 +62,7 @@ _WORDS: Final = {
     Reason.BELOW_SHARE: "balance: {node} holds below its share",
     Reason.ABOVE_SUM: "balance in sum: {other} holds above its share of all maps",
     Reason.BELOW_SUM: "balance in sum: {node} holds below its share of all maps",
-    Reason.PEERS: "maxPeers: with {other} in its place, nodes would have too many peers",
+    Reason.PEERS: "maxPeers: with {other} in its place, nodes have too many peers",
     Reason.PASSED_ON: "balance: {other} makes room for a copy of another node",
     Reason.BACK: "{node} is back and still holds an older copy",
     Reason.DEAD: "dead copy",

@@ -87,19 +87,28 @@ def test_moves_that_keep_the_limit_say_so(limited: mapcore.Plan) -> None:
     reasons = {move.reason.partition(":")[0] for move in limited.moves}
     assert "maxPeers" in reasons
     move = next(move for move in limited.moves if move.reason.startswith("maxPeers"))
-    assert move.reason.endswith("in its place, nodes would have too many peers")
+    assert move.reason.endswith("in its place, nodes have too many peers")
 
 
-def test_nodes_that_would_get_too_many_peers_are_told_apart(limited: mapcore.Plan) -> None:
-    explained = limited.explain(partition=limited.moves[0].partition)
+def test_moves_for_other_reasons_do_not(limited: mapcore.Plan) -> None:
+    """Where nobody has too many peers, a node that is taken out is the reason."""
+    plan = mapcore.plan(limited.cluster.with_current(limited.target), remove=["n0-0"])
+    given_up = [drop for drop in plan.drops if drop.node == "n0-0"]
+    assert {drop.reason for drop in given_up} == {"n0-0 is leaving"}
+    assert "n0-0 is leaving" in {move.reason for move in plan.moves}
+
+
+def test_nodes_that_would_get_too_many_peers_are_told_apart() -> None:
+    tight = cluster_in_zones((6, 6, 6), partitions=512, max_peers=MaxPeers(count=4, reserve=0))
+    plan = mapcore.plan(tight)
+    explained = plan.explain(partition=0)
     rejections = {rejection.name: rejection for rejection in explained.rejections}
     assert not rejections["peers"].is_hard
     assert "maxPeers" in rejections["peers"].sentence
-    peers = limited.peers
-    assert peers is not None
-    held = {copy.node for copy in limited.target.copies(int(limited.moves[0].partition))}
+    held = {copy.node for copy in plan.target.copies(0)}
     assert not held & {*rejections["peers"].nodes}
-    assert (peers.degrees <= 6).all()
+    assert plan.peers is not None
+    assert (plan.peers.degrees <= 4).all()
 
 
 def test_a_plan_without_a_limit_gives_no_such_reason() -> None:

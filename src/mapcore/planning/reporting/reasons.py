@@ -2,8 +2,8 @@
 
 A new copy stands for one that is given up. It is there because that one could not stay (its node
 leaves, is gone, has weight 0, is swapped), else because it stood badly (spread), else for balance:
-its node held too much, or the new one too little; else because nodes would have too many peers
-with it; else it was passed on from one to the other.
+its node held too much, or the new one too little; else because nodes had, or would have, too many
+peers with it; else it was passed on from one to the other.
 """
 
 from __future__ import annotations
@@ -178,9 +178,10 @@ def _move_reasons(
                 (held[replaced] > problem.sum_upper[replaced], Reason.ABOVE_SUM),
                 (held[nodes] < problem.sum_lower[nodes], Reason.BELOW_SUM),
             ]
-    if peers is not None:
-        others = peers.others_of(partitions, nodes)
-        cases.append((known & peers.would_exceed(replaced, others), Reason.PEERS))
+    now = None if peers is None else Peers.of(start.current, asked)
+    if peers is not None and now is not None:
+        exceeds = peers.would_exceed(replaced, peers.others_of(partitions, nodes))
+        cases.append((known & (exceeds | (now.degrees[replaced] > peers.limit)), Reason.PEERS))
     conditions, reasons = zip(*cases, strict=True)
     chosen: NDArray[np.uint8] = np.select(conditions, reasons, Reason.PASSED_ON).astype(np.uint8)
     return chosen
