@@ -1,4 +1,4 @@
-"""Placing within a number of peers, slowly: the sweep around a ring, and counts of peers."""
+"""Placing within a number of peers, slowly: counts of peers, the sweep, and dealing out."""
 
 from __future__ import annotations
 
@@ -123,3 +123,24 @@ def least_change(
         if best is None or (strain, moves) < best:
             best = strain, moves
     return best
+
+
+def dealt(rows: list[list[int]], loads: list[int], lacking: list[int]) -> list[int]:
+    """Return the row that each partition gets, the largest first."""
+    lacking, taken, row_of = list(lacking), set[int](), list[int]()
+    for load in loads:
+        open_rows = {
+            node: [r for r, row in enumerate(rows) if r not in taken and node in row][:64]
+            for node in range(len(lacking))
+        }
+        able = [node for node, found in open_rows.items() if found]
+        if not able:
+            break
+        node = max(able, key=lambda n: (lacking[n], -n))
+        best = max(open_rows[node], key=lambda r: (sum(lacking[n] for n in rows[r] if n >= 0), -r))
+        taken.add(best)
+        row_of.append(best)
+        for each in rows[best]:
+            if each >= 0:
+                lacking[each] -= load
+    return row_of + [row for row in range(len(rows)) if row not in taken]

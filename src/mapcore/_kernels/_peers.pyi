@@ -44,3 +44,10 @@ def mend(
     most_lacking: int = -1,
 ) -> tuple[int, int]: ...
 def count_peers(rows: NDArray[np.int32], every_pair: bool, peers: NDArray[np.int32]) -> None: ...
+def deal_out(
+    rows: NDArray[np.int32],
+    loads: NDArray[np.int64],
+    lacking: NDArray[np.int64],
+    row_of: NDArray[np.int32],
+    interrupt: Callable[[], object] | None,
+) -> None: ...

@@ -33,6 +33,17 @@ cdef extern from "peers/engine.hpp" namespace "mapcore::peers" nogil:
         int64_t excess_peers
         int64_t strain
 
+    cdef struct Deal:
+        const int32_t *rows
+        size_t count
+        size_t width
+        const int64_t *loads
+        int64_t *lacking
+        size_t node_count
+
+    cbool c_deal "mapcore::peers::deal_out"(
+        const Deal &, int32_t *, cbool (*)(void *) noexcept nogil, void *
+    ) except +
     void c_count "mapcore::peers::count"(Rows, size_t, cbool, int32_t *) except +
     cbool c_sweep "mapcore::peers::sweep"(
         const Limits &, const Ring &, const Swept &, Rows, cbool (*)(void *) noexcept nogil, void *
@@ -221,3 +232,40 @@ def count_peers(const int32_t[:, ::1] rows, cbool every_pair, int32_t[::1] peers
     counted.width = rows.shape[1]
     with nogil:
         c_count(counted, peers.shape[0], every_pair, &peers[0])
+
+
+def deal_out(
+    const int32_t[:, ::1] rows,
+    const int64_t[::1] loads,
+    int64_t[::1] lacking,
+    int32_t[::1] row_of,
+    interrupt,
+):
+    """Write which row each partition gets, so that nodes hold even loads.
+
+    Args:
+        rows: rows by copies, -1 for none.
+        loads: of as many partitions, the largest first.
+        lacking: by node: how far below its share it is; changed in place.
+        row_of: by partition, in the order of `loads`.
+        interrupt: called now and then; what it raises ends the work.
+    """
+    cdef Deal deal
+    cdef Watch watch = Watch(interrupt)
+    cdef cbool is_whole
+    if rows.shape[0] == 0:
+        return
+    if rows.shape[1] == 0 or lacking.shape[0] == 0:
+        for i in range(row_of.shape[0]):
+            row_of[i] = <int32_t>i
+        return
+    deal.rows = &rows[0, 0]
+    deal.count = rows.shape[0]
+    deal.width = rows.shape[1]
+    deal.loads = &loads[0]
+    deal.lacking = &lacking[0]
+    deal.node_count = lacking.shape[0]
+    with nogil:
+        is_whole = c_deal(deal, &row_of[0], may_go_on, <void *>watch)
+    if not is_whole:
+        raise watch.raised

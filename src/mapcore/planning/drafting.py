@@ -32,6 +32,7 @@ from mapcore.planning.peers.changing import change_peers
 from mapcore.planning.peers.fresh import place_fresh
 from mapcore.planning.peers.outcome import PeersOutcome
 from mapcore.planning.peers.problem import peers_problem
+from mapcore.planning.peers.unequal import deal_partitions, fits_volumes
 from mapcore.planning.placing.coupled import is_coupled, place_coupled
 from mapcore.planning.placing.exchange import even_out_slaves, may_exchange
 from mapcore.planning.placing.masters_kept import keep_masters
@@ -182,6 +183,9 @@ def within_peers(
         rows = change_peers(asked, draft.masters, interrupt=let_signals_in).nodes
     else:
         rows = place_fresh(asked, interrupt=let_signals_in).nodes
+        rows = deal_partitions(asked, rows, interrupt=let_signals_in)
+    if not fits_volumes(problem.measures, rows):  # room goes before peers
+        rows = placement.nodes
     outcome = PeersOutcome.of(asked, rows)
     return with_other_nodes(problem, placement, rows), outcome
 

@@ -10,6 +10,16 @@ void count(Rows rows, std::size_t node_count, bool every_pair, std::int32_t *pee
         peers[node] = state.degree(static_cast<Node>(node));
 }
 
+bool deal_out(const Deal &given, std::int32_t *row_of, Ask may_go_on, void *context) {
+    Clock clock(may_go_on, context);
+    try {
+        deal(given, row_of, clock);
+    } catch (const Interrupted &) {
+        return false;
+    }
+    return true;
+}
+
 bool sweep(const Limits &limits, const Ring &ring, const Swept &swept, Rows rows, Ask may_go_on,
            void *context) {
     Clock clock(may_go_on, context);

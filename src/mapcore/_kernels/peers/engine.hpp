@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../interrupt.hpp"
+#include "dealing.hpp"
 #include "limits.hpp"
 #include "ring.hpp"
 
@@ -20,6 +21,9 @@ struct Mended {
 
 // Write how many peers each node has.
 void count(Rows rows, std::size_t node_count, bool every_pair, std::int32_t *peers);
+
+// Returns false if it was stopped.
+bool deal_out(const Deal &deal, std::int32_t *row_of, Ask may_go_on, void *context);
 
 // Both return false if they were stopped.
 bool sweep(const Limits &limits, const Ring &ring, const Swept &swept, Rows rows, Ask may_go_on,

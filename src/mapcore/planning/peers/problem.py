@@ -11,7 +11,7 @@ peers is known exactly: shares are taken from there.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -23,6 +23,7 @@ from mapcore.planning.placing.placement import (
     RowClasses,
     copy_limits,
     even_shares,
+    place,
     row_classes,
 )
 from mapcore.planning.placing.placement_problem import PlacementProblem
@@ -102,9 +103,16 @@ def peers_problem(
     """
     nodes = len(placement.eligible)
     loads = np.bincount(relaxed[relaxed >= 0], minlength=nodes).astype(np.int64)
-    ranges = None if placement.sum_lower is not None else load_ranges(placement)
-    if placement.sum_lower is not None:  # the sum over maps is balanced by exactly these loads
-        least, most, due = loads, loads, loads * DUE_ONE
+    ranges = None
+    is_unequal = placement.measures is not None and placement.measures.unit != "copies"
+    if is_unequal and not (placement.current >= 0).any():  # loads are balanced afterwards
+        even = replace(placement, measures=None, rules=None)
+        loads = np.bincount(place(even).nodes.ravel() + 1, minlength=nodes + 1)[1:]
+        ranges = load_ranges(even)
+    elif not is_unequal and placement.sum_lower is None:
+        ranges = load_ranges(placement)
+    if placement.sum_lower is not None or (is_unequal and ranges is None):
+        least, most, due = loads, loads, loads * DUE_ONE  # what is balanced, or in sum over maps
     elif ranges is None:
         inside = (loads >= placement.lower) & (loads <= placement.upper)
         least = np.where(inside, np.minimum(loads, placement.lower), loads)

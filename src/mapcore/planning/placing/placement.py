@@ -336,6 +336,10 @@ def with_other_nodes(
             prices.move_prices,
         ),
     )
+    measures = problem.measures
+    if measures is not None:
+        outside = measures.outside(measures.loads_of(nodes)).tolist()
+        measured = replace(measured, imbalance=sum(each * each for each in outside))
     return replace(measured, certificate=prices)
 
 
