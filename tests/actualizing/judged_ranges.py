@@ -41,7 +41,7 @@ class World(Surroundings):
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         self.random = random.Random(seed)
-        self.single = True
+        self.single = self.random.random() < 0.7
         self.nodes = {name: node | {"mode": "active"} for name, node in self.nodes.items()}
         self.config |= {"warmsUp": self.random.random() < 0.2}
         self.has_ranges = self.random.random() < 0.6
@@ -57,7 +57,7 @@ class World(Surroundings):
         self.executor = Executor(
             rows_of(self.live.snapshot()),
             self.asked,
-            True,
+            self.single,
             self.gone,
             self.unreachable,
             limits=self.limits(),
@@ -88,7 +88,8 @@ class World(Surroundings):
         rows = []
         for number in range(held.partition_count):
             names = self.random.sample(well, self.random.randint(1, min(3, len(well))))
-            row = [(name, SLAVE if i else MASTER) for i, name in enumerate(names)]
+            masters = 1 if self.single else self.random.randint(1, len(names))
+            row = [(name, MASTER if i < masters else SLAVE) for i, name in enumerate(names)]
             lost = any(copy.node in self.gone for copy in held.copies(number))
             stays = held.copies(number) and not lost and self.random.random() > chance
             rows.append(held.copies(number) if stays else row)
@@ -143,6 +144,7 @@ class World(Surroundings):
             config=cluster.config,
             now=self.now,
             nodes=cluster.nodes,
+            settings=cluster.settings,
             accept_loss=self.given_up,
         )
 
@@ -153,7 +155,9 @@ class World(Surroundings):
             | ({"mode": "gone"} if name in self.gone else {})
             for name, node in self.nodes.items()
         }
-        return mapcore.loads(json.dumps({"config": self.config, "nodes": nodes, "maps": {}}))
+        settings = {"assignment": "masterSlave" if self.single else "multiMaster"}
+        tree = {"settings": settings, "config": self.config, "nodes": nodes, "maps": {}}
+        return mapcore.loads(json.dumps(tree))
 
     def turn(self, *, share: float = 1.0) -> int:
         found = self.ask()

@@ -89,6 +89,7 @@ class Hold(IntEnum):
     LAST_MASTER = 9
     PEAK = 10
     THROTTLE = 11
+    APART = 12
 
     @property
     def text(self) -> str:
@@ -109,6 +110,7 @@ _HOLD_TEXTS: Final = {
     Hold.LAST_MASTER: "the target has no master for it",
     Hold.PEAK: "the node would lead more partitions than at its peak",
     Hold.THROTTLE: "held back by a throttle",
+    Hold.APART: "partitions that become one do not stand together yet",
 }
 
 

@@ -74,6 +74,13 @@ def test_a_switch_that_nobody_wants_any_more_is_cancelled() -> None:
     assert next_steps(hashed, made("am bs")).cancel == (doubling,)
 
 
+def test_halving_waits_until_partitions_that_become_one_stand_together() -> None:
+    steps = next_steps(made("am", "bm"), made("am"))
+    assert waits(steps)[0] == (
+        "map/0: 2 partitions -> 1: partitions that become one do not stand together yet"
+    )
+
+
 def test_resizing_waits_for_a_node_that_cannot_be_asked() -> None:
     current = made("am bs")
     red = [Node(name="b", health=Health.RED)]

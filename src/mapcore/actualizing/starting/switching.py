@@ -140,8 +140,6 @@ def _held_back(
 def _resize_obstacle(
     picture: Picture, situation: Situation, starting: NDArray[np.int64], partition_count: int
 ) -> _Obstacle | None:
-    if picture.underway or len(starting):
-        return _Obstacle(Hold.IN_FLIGHT)
     is_live = (situation.current.copy_codes & PLACEMENT_MASK) > Placement.DEAD
     nodes = situation.current.copy_nodes[is_live]
     asked_in_vain = nodes[_is_unreachable(situation.node_flags[nodes])]
@@ -152,8 +150,8 @@ def _resize_obstacle(
         partition_count < situation.current.partition_count
         and situation.current != situation.target
     ):
-        return _Obstacle(Hold.IN_FLIGHT)
-    return None
+        return _Obstacle(Hold.APART)
+    return _Obstacle(Hold.IN_FLIGHT) if picture.underway or len(starting) else None
 
 
 def _obstacle(situation: Situation, group: Group, row_flags: NDArray[np.uint8]) -> _Obstacle | None:
