@@ -20,6 +20,7 @@ from mapcore.actualizing.change import Change
 from mapcore.actualizing.conditions import Conditions
 from mapcore.actualizing.moves import Moves, StreamLimits
 from mapcore.actualizing.resizes import Resize, check_reachable, without_resize
+from mapcore.actualizing.runs import Run, run_of
 from mapcore.actualizing.sequence import Phase, StreamTimes, Timed, in_order, sequences_of
 from mapcore.actualizing.streams import Underway, streams_of
 from mapcore.actualizing.view import NodeView
@@ -44,6 +45,7 @@ class Part:
         first_partition: the number of its first partition among those of all maps.
         places: int64, the number of each of its moves among those of all maps.
         resize: the change of the number of partitions before or after all that.
+        run: what was under way when it began.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Part:
     first_partition: int
     places: NDArray[np.int64]
     resize: Resize | None = None
+    run: Run | None = None
 
     @property
     def is_resized(self) -> bool:
@@ -81,7 +84,9 @@ def parts_of(
         ScheduleError: the maps have different partitions, or the target is no valid target.
     """
     underway, first, parts = Underway(limits), 0, []
-    for name, whole in works.items():
+    for name, given in works.items():
+        run = run_of(given, view)
+        whole = run.work
         work, resize = without_resize(whole)
         if resize is not None:
             check_reachable(whole.snapshot(), view)
@@ -101,7 +106,7 @@ def parts_of(
         waits = _waits(change, work, config.dead_grace_seconds, now)
         places = np.arange(len(moves))
         parts.append(
-            Part(name, change, work.settings, conditions, waits, moves, first, places, resize)
+            Part(name, change, work.settings, conditions, waits, moves, first, places, resize, run)
         )
         first += change.partition_count
     if len(parts) == 1:
@@ -171,6 +176,10 @@ def rows_of(
     found = [
         _with_resize(part, rows) for part, rows in zip(parts, sequences_of(timed), strict=True)
     ]
+    found = [
+        np.concatenate([_finished(part, rows), rows])
+        for part, rows in zip(parts, found, strict=True)
+    ]
     if len(parts) == 1:
         return found[0]
     for part, rows in zip(parts, found, strict=True):
@@ -192,3 +201,20 @@ def _with_resize(part: Part, rows: NDArray[Any]) -> NDArray[Any]:
     row["phase"] = Phase.JOIN
     row["start"] = row["finish"] = rows["finish"].max(initial=0.0)
     return np.concatenate([rows, row])
+
+
+def _finished(part: Part, rows: NDArray[Any]) -> NDArray[Any]:
+    """Return the takeovers under way, which are finished before anything else."""
+    finished = () if part.run is None else part.run.finished
+    found = np.zeros(len(finished), dtype=rows.dtype)
+    found["phase"], found["move"] = Phase.FINISH, -1
+    numbers = part.change.view.index.numbers
+    for place, step in enumerate(finished):
+        assert step.source is not None
+        assert step.target is not None
+        found["partition"][place] = part.change.current.keys.number(step.partition)
+        found["node"][place] = numbers[step.target.node]
+        found["other"][place] = numbers[step.source.node]
+    found["before"], found["after"] = Placement.SLAVE, Placement.MASTER
+    found["other_before"], found["other_after"] = Placement.MASTER, Placement.SLAVE
+    return found

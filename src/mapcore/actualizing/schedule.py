@@ -197,7 +197,9 @@ def schedule(
         limits: the throttles, instead of those of `config`.
         name: the map's name, which steps carry.
         gone: nodes that are known to be gone, beside those whose mode says so.
-        in_flight: streams under way: they take up their share of the first round.
+        in_flight: the steps under way; of a live map they are known. Streams that the target wants
+            take up their share of the first round, takeovers that it wants are finished first, and
+            what leads nowhere is in `Schedule.cancel`. All other steps count as not begun.
         now: when the schedule begins, in seconds on the clock of `Work.dead_since`. Dead copies
             are kept for `config.dead_grace_seconds` before they are collected; those of which
             nobody knows since when they are dead are collected at once.

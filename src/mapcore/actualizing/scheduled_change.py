@@ -136,6 +136,13 @@ class ScheduledChange:
             return {names[node]: float(last[node]) for node in busy}
         return {names[node]: int(last[node]) for node in busy}
 
+    @property
+    def cancel(self) -> tuple[Step, ...]:
+        """Steps under way that lead nowhere: the schedule holds once they are cancelled."""
+        return tuple(
+            step for part in self.parts if part.run is not None for step in part.run.cancelled
+        )
+
     @cached_property
     def blocked(self) -> list[Blocked]:
         """Changes that cannot be made: the schedule ends in the target but for these."""

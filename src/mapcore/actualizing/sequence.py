@@ -28,20 +28,21 @@ __all__ = ["ROW", "Phase", "StreamTimes", "Timed", "dependencies", "in_order", "
 class Phase(IntEnum):
     """What a step is for; steps of one moment run in this order."""
 
-    SPLIT = 0
-    SETTLE = 1
-    RESCUE = 2
-    CREATE = 3
-    START = 4
-    FOUND = 5
-    PROMOTE = 6
-    TAKEOVER = 7
-    DEMOTE = 8
-    DROP = 9
-    REST = 10
-    COLLECT = 11
-    JOIN = 12
-    STREAM = 13
+    FINISH = 0
+    SPLIT = 1
+    SETTLE = 2
+    RESCUE = 3
+    CREATE = 4
+    START = 5
+    FOUND = 6
+    PROMOTE = 7
+    TAKEOVER = 8
+    DEMOTE = 9
+    DROP = 10
+    REST = 11
+    COLLECT = 12
+    JOIN = 13
+    STREAM = 14
 
 
 ROW: Final = np.dtype(

@@ -257,6 +257,8 @@ class _Maker:
             resize = self._part.resize
             assert resize is not None
             return f"{resize.before:,} partitions become {resize.after:,}"
+        if phase == Phase.FINISH:
+            return "under way"
         if phase == Phase.SETTLE:
             return "no takeover is under way"
         if phase == Phase.RESCUE:
