@@ -26,6 +26,7 @@ ROWS = st.lists(
     max_size=5,
 )
 FLAGS = st.lists(st.integers(0, 15), min_size=NODES, max_size=NODES)
+BY_NODE = st.lists(st.booleans(), min_size=NODES, max_size=NODES)
 NEW_NUMBERS = st.lists(st.integers(0, 20), min_size=NODES, max_size=NODES)
 SUCCESSORS = st.lists(st.integers(-1, NODES - 1), min_size=NODES, max_size=NODES)
 
@@ -57,6 +58,19 @@ def both(now: list[Row], then: list[Row]) -> tuple[list[Row], list[Row]]:
     """As many partitions of one map as of the other."""
     count = min(len(now), len(then))
     return now[:count], then[:count]
+
+
+@given(ROWS, BY_NODE, BY_NODE)
+def test_a_partition_is_in_reach_by_one_copy_and_out_of_it_by_another(
+    rows: list[Row], is_gone: list[bool], is_recovering: list[bool]
+) -> None:
+    near, far = np.empty((2, len(rows)), np.uint8)
+    _planning.find_reach(
+        *index(rows), np.array(is_gone, np.uint8), np.array(is_recovering, np.uint8), near, far
+    )
+    assert ([bool(n) for n in near], [bool(n) for n in far]) == twin.reach(
+        rows, is_gone, is_recovering
+    )
 
 
 @given(ROWS, FLAGS, NEW_NUMBERS, st.integers(1, 4))

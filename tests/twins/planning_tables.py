@@ -24,6 +24,17 @@ def leads(code: int) -> bool:
     return placement_of(code) in (Placement.MASTER, Placement.PENDING_MASTER)
 
 
+def reach(
+    rows: Sequence[Row], is_gone: Sequence[bool], is_recovering: Sequence[bool]
+) -> tuple[list[bool], list[bool]]:
+    """Return by partition whether a copy in reach is held, and whether one is out of reach."""
+    near = [
+        any(not is_gone[node] and (is_live(code) or is_recovering[node]) for node, code in row)
+        for row in rows
+    ]
+    return near, [any(is_gone[node] for node, _ in row) for row in rows]
+
+
 def tables(
     rows: Sequence[Row], flags: Sequence[int], renumbered: Sequence[int]
 ) -> tuple[list[list[int]], list[list[int]]]:

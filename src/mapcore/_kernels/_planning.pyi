@@ -10,6 +10,15 @@ def fill_tables(
     held: NDArray[np.int32],
     masters: NDArray[np.int32],
 ) -> int: ...
+def find_reach(
+    offsets: NDArray[np.int64],
+    nodes: NDArray[np.int32],
+    codes: NDArray[np.uint8],
+    is_gone: NDArray[np.uint8],
+    is_recovering: NDArray[np.uint8],
+    in_reach: NDArray[np.uint8],
+    out_of_reach: NDArray[np.uint8],
+) -> None: ...
 def count_able(placed: NDArray[np.int32], may_lead: NDArray[np.uint8], most: int) -> int: ...
 def fill_target(
     placed: NDArray[np.int32],

@@ -71,6 +71,30 @@ def fill_tables(
     return most
 
 
+def find_reach(
+    const int64_t[::1] offsets,
+    const int32_t[::1] nodes,
+    const uint8_t[::1] codes,
+    const uint8_t[::1] is_gone,
+    const uint8_t[::1] is_recovering,
+    uint8_t[::1] in_reach,
+    uint8_t[::1] out_of_reach,
+):
+    """Write of each partition whether a copy in reach counts as held, and whether one is out of it."""
+    cdef Py_ssize_t partition, i
+    cdef int32_t node
+    cdef bint near, far
+    with nogil:
+        for partition in range(offsets.shape[0] - 1):
+            near = far = False
+            for i in range(offsets[partition], offsets[partition + 1]):
+                node = nodes[i]
+                far |= is_gone[node]
+                near |= (not is_gone[node]) & (is_live(codes[i]) | is_recovering[node])
+            in_reach[partition] = near
+            out_of_reach[partition] = far
+
+
 def count_able(const int32_t[:, ::1] placed, const uint8_t[::1] may_lead, int64_t most):
     """Return how many masters there can be: copies that may lead, at most `most` a partition."""
     cdef Py_ssize_t partition, column

@@ -17,9 +17,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mapcore._kernels import _planning
 from mapcore.cluster import ClusterMap
 from mapcore.maps import PartitionMap
-from mapcore.states import PLACEMENT_MASK, Placement
 
 __all__ = ["FIELD", "Losses", "losses_of"]
 
@@ -46,26 +46,27 @@ def losses_of(
     recorded = _recorded(entry)
     if not recorded and not gone.any():
         return {}
-    nodes, rows = current.copy_nodes, np.diff(current.offsets)
-    lives = (current.copy_codes & PLACEMENT_MASK) > Placement.DEAD
-    in_reach = _any_by_row(~gone[nodes] & (lives | recovering[nodes]), current.offsets)
-    out_of_reach = _any_by_row(gone[nodes], current.offsets)
+    nodes, offsets = current.copy_nodes, current.offsets
+    in_reach, out_of_reach = np.empty((2, current.partition_count), np.bool_)
+    _planning.find_reach(
+        offsets,
+        nodes,
+        current.copy_codes,
+        gone.view(np.uint8),
+        recovering.view(np.uint8),
+        in_reach.view(np.uint8),
+        out_of_reach.view(np.uint8),
+    )
     names = current.nodes.names
     found: Losses = {}
     for row in np.flatnonzero(out_of_reach & ~in_reach).tolist():
-        held = nodes[current.offsets[row] : current.offsets[row + 1]]
+        held = nodes[offsets[row] : offsets[row + 1]]
         here = [names[node] for node in held.tolist() if gone[node]]
         found[row] = list(dict.fromkeys([*recorded.get(row, []), *here]))
     for row, before in recorded.items():
-        if row < len(rows) and not in_reach[row]:
+        if row < len(in_reach) and not in_reach[row]:
             found.setdefault(row, before)
     return dict(sorted(found.items()))
-
-
-def _any_by_row(chosen: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
-    before = np.concatenate([[0], np.cumsum(chosen)])
-    found: NDArray[np.bool_] = before[offsets[1:]] > before[offsets[:-1]]
-    return found
 
 
 def _recorded(entry: ClusterMap) -> Losses:
