@@ -68,7 +68,8 @@ public:
           nodes_(nodes),
           tight_(tight),
           clock_(clock),
-          wants_(static_cast<std::size_t>(nodes.size()), Want{0, 0, 0}) {}
+          wants_(static_cast<std::size_t>(nodes.size()), Want{0, 0}),
+          loads_(static_cast<std::size_t>(nodes.size()), 0) {}
 
     // Returns the masters asked for that no copy can be.
     std::int64_t run() {
@@ -108,7 +109,6 @@ private:
     struct Want {
         std::int64_t lack;     // masters that it lacks, in parts of WHOLE
         std::int32_t chances;  // open rows from which it may still get one
-        std::int32_t load;     // masters that its node has not been told of yet
     };
 
     // Kinds of copies, cheapest first; copies of one kind cost the same.
@@ -137,7 +137,7 @@ private:
             stays |= is_master;
         }
         if (stays) {
-            wants_[static_cast<std::size_t>(master)].load++;
+            loads_[static_cast<std::size_t>(master)]++;
             for (std::size_t s = 0; given_.keep_current && s < rows_.width; s++) row[s] |= FIXED;
         } else if (able > 1) {
             leave_open(p, 1, 0);
@@ -183,7 +183,7 @@ private:
 
     void choose(Slot &slot) {
         slot |= MASTER;
-        want(slot).load++;
+        loads_[static_cast<std::size_t>(node_of(slot))]++;
     }
 
     Want &want(Slot slot) { return wants_[static_cast<std::size_t>(node_of(slot))]; }
@@ -204,9 +204,9 @@ private:
 
     void add_up_loads() {
         for (std::int32_t n = 0; n < nodes_.size(); n++) {
-            Want &want = wants_[static_cast<std::size_t>(n)];
-            nodes_[n].load += want.load;
-            want.load = 0;
+            std::int32_t &load = loads_[static_cast<std::size_t>(n)];
+            nodes_[n].load += load;
+            load = 0;
         }
     }
 
@@ -241,7 +241,7 @@ private:
             }
             row[best] |= MASTER;
             want(row[best]).lack -= WHOLE;
-            want(row[best]).load++;
+            loads_[static_cast<std::size_t>(node_of(row[best]))]++;
         }
         for (std::size_t s = 0; s < rows_.width; s++)
             if (is_kind(row[s], open.kind)) want(row[s]).chances--;
@@ -263,7 +263,8 @@ private:
     Clock &clock_;
     std::int64_t missing_ = 0;
     std::vector<Open> open_;
-    std::vector<Want> wants_;  // by node
+    std::vector<Want> wants_;           // by node
+    std::vector<std::int32_t> loads_;  // by node: masters that it has not been told of yet
 };
 
 }  // namespace mapcore::roles

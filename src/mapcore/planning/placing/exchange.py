@@ -135,7 +135,7 @@ def reach_of(problem: PlacementProblem) -> NDArray[np.int64]:
         values = problem.levels[0]
         counts = np.bincount(values[eligible], minlength=int(values.max(initial=0)) + 1)
         if problem.copy_counts.max(initial=0) <= np.count_nonzero(counts):
-            reach = np.count_nonzero(eligible) - counts[values]
+            reach = np.count_nonzero(eligible) - counts.take(values)
     return reach
 
 

@@ -384,7 +384,8 @@ def is_uniform(problem: PlacementProblem) -> bool:
         problem.pinned,
         problem.measures,
     )
-    return bool(np.ptp(problem.copy_counts) == 0) and all(array is None for array in differing)
+    counts = problem.copy_counts
+    return all(array is None for array in differing) and bool((counts == counts[:1]).all())
 
 
 def _check(problem: PlacementProblem) -> None:

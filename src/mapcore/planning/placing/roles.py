@@ -238,20 +238,19 @@ class _Scale:
 
     def split(self, prices: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return (imbalance, imbalance of the sum, changes, not preferred) of each price."""
-        parts = np.zeros((4, len(prices)), np.int64)
+        parts = np.zeros((len(prices), 4), np.int64)
         rest, bits_above = prices, -1
-        for part, bits in zip(
-            parts, (self.imbalance_bits, self.sum_bits, self.change_bits), strict=False
-        ):
+        for level, bits in enumerate((self.imbalance_bits, self.sum_bits, self.change_bits)):
+            part = parts[:, level]
             if bits == 0:  # all that is left
                 part[:] = rest
-                return parts.T
+                return parts
             if bits != bits_above:  # else the part above holds all that this one could
                 np.right_shift(rest + (1 << bits >> 1), bits, out=part)
                 rest = rest - (part << bits)
             bits_above = bits
-        parts[3] = rest
-        return parts.T
+        parts[:, 3] = rest
+        return parts
 
 
 def _farthest(lower: NDArray[np.int64], upper: NDArray[np.int64], most: NDArray[np.int64]) -> int:
