@@ -25,6 +25,7 @@ _VERBS: Final = (
     "plan",
     "steps",
     "verify",
+    "rehearse",
     "split",
     "merge",
     "tiers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
@@ -14,10 +14,13 @@ PATIENCE_SECONDS: Final = 1.0
 
 
 @contextmanager
-def progress(doing: str) -> Iterator[None]:
-    """Show `doing` and the time that it has taken so far, on standard error if a terminal."""
+def progress(doing: str) -> Iterator[Callable[[str], None]]:
+    """Show `doing` and the time that it has taken so far, on standard error if a terminal.
+
+    Yields a function that shows another text from then on.
+    """
     if not sys.stderr.isatty():
-        yield
+        yield lambda text: None
         return
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -29,12 +32,12 @@ def progress(doing: str) -> Iterator[None]:
         console=Console(stderr=True),
         transient=True,
     )
-    shown.add_task(doing, total=None)
+    task = shown.add_task(doing, total=None)
     timer = threading.Timer(PATIENCE_SECONDS, shown.start)
     timer.daemon = True
     timer.start()
     try:
-        yield
+        yield lambda text: shown.update(task, description=text)
     finally:
         timer.cancel()
         timer.join()
