@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import combinations
 from pathlib import Path
 
@@ -48,6 +49,24 @@ def test_the_matrix_counts_the_partitions_of_each_pair(held: PartitionMap, after
     assert measured.fan_out.tolist() == (matrix > 0).sum(axis=1).tolist()
     assert measured.fan_in.tolist() == (matrix > 0).sum(axis=0).tolist()
     assert measured.scatter_width.tolist() == ((matrix + matrix.T) > 0).sum(axis=1).tolist()
+
+
+@given(maps)
+def test_the_sets_of_nodes_that_hold_a_partition_are_counted(held: PartitionMap) -> None:
+    live = (
+        [copy.node for copy in held.copies(partition) if copy.placement is not Placement.DEAD]
+        for partition in range(held.partition_count)
+    )
+    sets = Counter(tuple(sorted(map(NODES.index, nodes))) for nodes in live if nodes)
+    assert fanout(held).copy_sets == sets
+
+
+def test_sets_of_many_nodes_are_told_apart() -> None:
+    """So many copies that the numbers of their nodes do not fit into one of 64 bits."""
+    names = [f"n{number}" for number in range(100)]
+    rows = [[(name, SLAVE) for name in names[first : first + 12]] for first in (0, 1, 0)]
+    sets = fanout(PartitionMap.from_copies(rows, names)).copy_sets
+    assert sets == {tuple(range(12)): 2, tuple(range(1, 13)): 1}
 
 
 @given(maps, st.integers(1, len(NODES)))

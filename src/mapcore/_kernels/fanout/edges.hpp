@@ -10,6 +10,9 @@ namespace mapcore::fanout {
 
 using Node = std::int32_t;
 
+// How many edges a quick search looks at before a thorough one is worth its time.
+constexpr std::int64_t QUICK = 4096;
+
 class Edges {
 public:
     // `zones` by node, read as long as the edges live; `degree` is how many edges shall begin, and

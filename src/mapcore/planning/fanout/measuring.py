@@ -102,7 +102,7 @@ def fanout(held: PartitionMap, *, after: Reading = "failover") -> Fanout:
         targets,
         counts,
         np.bincount(nodes, minlength=held.node_count),
-        _copy_sets(rows, nodes),
+        _copy_sets(rows, nodes, held.node_count),
     )
 
 
@@ -132,33 +132,53 @@ def _pairs(
     after: Reading,
 ) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64]]:
     """Return the pairs that exchange something; copies come by row."""
-    found = []
+    found = [np.zeros(0, np.int64)]
+    width = max(1, node_count)
     # In one row, a copy and the one `apart` places after it.
-    longest = int(np.bincount(rows).max(initial=0))
-    for apart in range(1, longest):
+    for apart in range(1, int(np.bincount(rows).max(initial=0))):
         left, right = slice(None, -apart), slice(apart, None)
         same = rows[left] == rows[right]
+        if after == "failover":
+            one, other = nodes[left][same], nodes[right][same]
+            found.append(np.minimum(one, other) * width + np.maximum(one, other))
+            continue
         for first, second in ((left, right), (right, left)):
-            chosen = same if after == "failover" else same & is_master[first] & ~is_master[second]
-            found.append(nodes[first][chosen] * node_count + nodes[second][chosen])
-    pairs, counts = np.unique(
-        np.concatenate(found) if found else np.zeros(0, np.int64), return_counts=True
-    )
-    sources, targets = np.divmod(pairs, max(1, node_count))
+            chosen = same & is_master[first] & ~is_master[second]
+            found.append(nodes[first][chosen] * width + nodes[second][chosen])
+    pairs, counts = np.unique(np.concatenate(found), return_counts=True)
+    sources, targets = np.divmod(pairs, width)
+    if after == "failover":  # both ways round
+        order = np.argsort(np.concatenate([pairs, targets * width + sources]), kind="stable")
+        sources, targets = (
+            np.concatenate(both)[order] for both in ((sources, targets), (targets, sources))
+        )
+        counts = np.concatenate([counts, counts])[order]
     return sources.astype(np.int32), targets.astype(np.int32), counts.astype(np.int64)
 
 
-def _copy_sets(rows: NDArray[np.int64], nodes: NDArray[np.int64]) -> dict[tuple[int, ...], int]:
+def _copy_sets(
+    rows: NDArray[np.int64], nodes: NDArray[np.int64], node_count: int
+) -> dict[tuple[int, ...], int]:
     """Return the sets of nodes that hold all live copies of a partition, and how often."""
-    order = np.lexsort((nodes, rows))
-    nodes = nodes[order]
     counts = np.bincount(rows)
     starts = np.cumsum(counts) - counts
     found: dict[tuple[int, ...], int] = {}
     for size in np.unique(counts[counts > 0]).tolist():
         chosen = starts[counts == size]
-        sets, times = np.unique(
-            nodes[chosen[:, None] + np.arange(size)], axis=0, return_counts=True
-        )
-        found.update(zip(map(tuple, sets.tolist()), times.tolist(), strict=True))
+        members = np.sort(nodes[chosen[:, None] + np.arange(size)], axis=1)
+        sets, times = _distinct(members, node_count)
+        found.update(zip(zip(*sets.T.tolist(), strict=True), times.tolist(), strict=True))
     return found
+
+
+def _distinct(
+    members: NDArray[np.int64], node_count: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the distinct rows in order, and how often each is there."""
+    size = members.shape[1]
+    if node_count**size >= 2**63:
+        sets, times = np.unique(members, axis=0, return_counts=True)
+        return sets, times
+    places = node_count ** np.arange(size - 1, -1, -1, dtype=np.int64)
+    keys, times = np.unique(members @ places, return_counts=True)
+    return keys[:, None] // places % node_count, times

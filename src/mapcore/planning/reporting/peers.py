@@ -44,9 +44,10 @@ class Peers:
         every_pair = limit.after == "failover" or asked.masters != 1
         sources, targets, _ = pairs_of(target, "failover" if every_pair else "plan")
         count = target.node_count
-        one_way = sources.astype(np.int64) * count + targets
-        other_way = targets.astype(np.int64) * count + sources
-        pairs = np.unique(np.concatenate([one_way, other_way]))
+        pairs = sources.astype(np.int64) * count + targets
+        if not every_pair:
+            other_way = targets.astype(np.int64) * count + sources
+            pairs = np.unique(np.concatenate([pairs, other_way]))
         degrees = np.bincount(pairs // max(1, count), minlength=count).astype(np.int64)
         return cls(limit.count, every_pair, target, pairs, degrees)
 

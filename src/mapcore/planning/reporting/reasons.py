@@ -178,13 +178,32 @@ def _move_reasons(
                 (held[replaced] > problem.sum_upper[replaced], Reason.ABOVE_SUM),
                 (held[nodes] < problem.sum_lower[nodes], Reason.BELOW_SUM),
             ]
-    now = None if peers is None else Peers.of(start.current, asked)
-    if peers is not None and now is not None:
-        exceeds = peers.would_exceed(replaced, peers.others_of(partitions, nodes))
-        cases.append((known & (exceeds | (now.degrees[replaced] > peers.limit)), Reason.PEERS))
+    if peers is not None:
+        undecided = np.flatnonzero(known & ~np.any([case for case, _ in cases], axis=0))
+        for_peers = np.zeros(len(nodes), np.bool_)
+        for_peers[undecided] = _have_too_many_peers(
+            start, asked, peers, partitions[undecided], nodes[undecided], replaced[undecided]
+        )
+        cases.append((for_peers, Reason.PEERS))
     conditions, reasons = zip(*cases, strict=True)
     chosen: NDArray[np.uint8] = np.select(conditions, reasons, Reason.PASSED_ON).astype(np.uint8)
     return chosen
+
+
+def _have_too_many_peers(
+    start: Start,
+    asked: Asked,
+    peers: Peers,
+    partitions: NDArray[np.int32],
+    nodes: NDArray[np.int32],
+    replaced: NDArray[np.int32],
+) -> NDArray[np.bool_]:
+    """Whether nodes have too many peers now, or would have in the target, with a copy replaced."""
+    now = Peers.of(start.current, asked) if len(nodes) else None
+    if now is None:
+        return np.zeros(len(nodes), np.bool_)
+    exceeds = peers.would_exceed(replaced, peers.others_of(partitions, nodes))
+    return exceeds | (now.degrees[replaced] > peers.limit)
 
 
 def _may_hold(
