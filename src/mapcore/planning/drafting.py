@@ -28,10 +28,9 @@ from mapcore.planning.maintenance import (
     with_records,
 )
 from mapcore.planning.nodes import ACTIVE, MAINTENANCE
-from mapcore.planning.peers.changing import change_peers
-from mapcore.planning.peers.fresh import place_fresh
 from mapcore.planning.peers.outcome import PeersOutcome
 from mapcore.planning.peers.problem import peers_problem
+from mapcore.planning.peers.settling import settle
 from mapcore.planning.peers.unequal import deal_partitions, fits_volumes
 from mapcore.planning.placing.coupled import is_coupled, place_coupled
 from mapcore.planning.placing.exchange import even_out_slaves, may_exchange
@@ -179,10 +178,13 @@ def within_peers(
             len(problem.copy_counts),
         ),
     )
-    if (draft.start.held >= 0).any():
-        rows = change_peers(asked, draft.masters, interrupt=let_signals_in).nodes
-    else:
-        rows = place_fresh(asked, interrupt=let_signals_in).nodes
+    rows = settle(
+        asked,
+        draft.masters,
+        lambda relaxed: place_copies(relaxed).nodes,
+        interrupt=let_signals_in,
+    )
+    if not (draft.start.held >= 0).any():
         rows = deal_partitions(asked, rows, interrupt=let_signals_in)
     if not fits_volumes(problem.measures, rows):  # room goes before peers
         rows = placement.nodes

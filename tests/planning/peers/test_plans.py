@@ -89,7 +89,7 @@ def test_what_cannot_be_had_is_named_with_what_would_do() -> None:
     plan = mapcore.plan(cluster((50, 5, 5), 8), map="m")
     (warning,) = (text for text in plan.warnings if "maxPeers" in text)
     assert warning.startswith("settings.maxPeers 8: ")
-    assert warning.endswith("by shares and spread n50 needs 10; maxPeers 11 would do")
+    assert warning.endswith("by shares and spread n50 needs 10 peers; maxPeers 11 would do")
 
 
 def test_masters_of_a_map_after_failover_are_even_where_zones_are_not() -> None:
@@ -179,8 +179,22 @@ def test_changes_stay_within_peers(reading: str) -> None:
         assert plan.certificate.faults == ()
 
 
-def test_planning_again_changes_nothing() -> None:
-    plan = mapcore.plan(cluster((9, 7, 5), 8, partitions=512), map="m")
+@pytest.mark.parametrize(
+    ("sizes", "max_peers", "slaves"),
+    [
+        ((9, 7, 5), 8, 2),
+        ((5, 5, 5, 5), 3, 2),
+        ((8, 4, 2), 3, 2),
+        ((10,), 2, 2),
+        ((3, 3, 2, 2), 6, 3),
+    ],
+)
+@pytest.mark.parametrize("reading", ["plan", "failover"])
+def test_planning_again_changes_nothing(
+    sizes: tuple[int, ...], max_peers: int, slaves: int, reading: str
+) -> None:
+    asked = cluster(sizes, {"count": max_peers, "after": reading}, partitions=512, slaves=slaves)
+    plan = mapcore.plan(asked, map="m")
     again = after(plan)
     assert (len(again.moves), len(again.role_changes)) == (0, 0)
 
@@ -204,5 +218,6 @@ def test_a_plan_is_whole_or_says_what_is_missing(
     copies = min(slaves + 1, sum(sizes))
     assert (np.diff(plan.target.offsets) == copies).all()
     most = most_peers(plan, after_failover=after == "failover")
-    assert any("maxPeers" in text for text in plan.warnings) == (most > count)
+    uneven = plan.work.peers and plan.work.peers.problem.copies_outside(plan.loads_after())
+    assert any("maxPeers" in text for text in plan.warnings) == bool(most > count or uneven)
     assert plan.certificate.faults == ()

@@ -29,7 +29,7 @@ _MOST_PROMISING: Final = 3
 _MOST_LATER: Final = 6
 _LITTLE: Final = 16  # a part of the copies
 
-__all__ = ["PeersPlacement", "grade_of", "place_fresh"]
+__all__ = ["PeersPlacement", "grade_of", "place_fresh", "uneven_masters"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _best_of_beginnings(
         steps = (most_steps, most_lacking)
         left = _peers.mend(limits, problem.every_pair, rows, interrupt, *steps)
         if most_lacking < 0 or sum(left) <= most_lacking:
-            uneven = _uneven_masters(problem, rows, max_peers)
+            uneven = uneven_masters(problem, rows, max_peers)
             tried.append(((*grade_of(problem, rows), *left, uneven), len(tried), rows))
         return sum(left)
 
@@ -120,7 +120,7 @@ def _best_of_beginnings(
     return PeersPlacement(rows, grade[-3], grade[-2], max_peers), grade
 
 
-def _uneven_masters(problem: PeersProblem, rows: NDArray[np.int32], max_peers: int) -> int:
+def uneven_masters(problem: PeersProblem, rows: NDArray[np.int32], max_peers: int) -> int:
     """Return how many masters are outside shares, where they cannot be chosen afterwards."""
     if problem.every_pair or not rows.size:
         return 0

@@ -73,6 +73,11 @@ class PeersProblem:
         """The even share of a value of each level; int32, classes by levels."""
         return even_shares(self.placement, self.classes)
 
+    def copies_outside(self, loads: NDArray[np.int64]) -> int:
+        """Return how many copies stand outside the shares of nodes, for these loads by node."""
+        outside = np.maximum(loads - self.most, self.least - loads)
+        return int(outside.clip(min=0).sum())
+
     @cached_property
     def masters_due(self) -> NDArray[np.int64]:
         """The fair share of masters of each node, in units of 1 / DUE_ONE; int64 by node."""

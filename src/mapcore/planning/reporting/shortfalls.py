@@ -194,32 +194,39 @@ def _uneven_loads(plan: PlanFacts) -> Iterator[str]:
 
 
 def _too_many_peers(plan: PlanFacts) -> Iterator[str]:
-    """Nodes that exchange data with more others than `maxPeers`."""
+    """Nodes that exchange data with more others than `maxPeers`, or uneven loads because of it."""
     asked, peers = plan.work.asked, plan.work.peers
     limit = asked.settings.peer_limit
     if limit is None:
         return
     every_pair = limit.after == "failover" or asked.masters != 1
     counts = count_peers(plan.target, after_failover=every_pair)
-    above = np.flatnonzero(counts > limit.count)
-    if not len(above):
-        return
-    most = int(counts.max())
-    names = [plan.target.nodes.names[node] for node in above.tolist()]
+    most = int(counts.max(initial=0))
+    names = [plan.target.nodes.names[n] for n in np.flatnonzero(counts > limit.count).tolist()]
     what = (
         f"settings.maxPeers {limit.count}: {some(names, 3)} "
         f"{'exchanges' if len(names) == 1 else 'exchange'} data with up to {most} others"
     )
     if peers is None:
-        yield f"{what}: no data moves in this plan"
+        if names:
+            yield f"{what}: no data moves in this plan"
         return
+    outside = peers.problem.copies_outside(plan.loads_after())
+    if not names and not outside:
+        return
+    if not names:
+        what = (
+            f"settings.maxPeers {limit.count}: {outside} copies stand outside of the shares of "
+            "their nodes"
+        )
     fewest = fewest_of(peers.problem)
     if fewest.count > limit.count:
         node = plan.target.nodes.names[fewest.node]
-        what += f"; by shares and spread {node} needs {fewest.count}"
+        what += f"; by shares and spread {node} needs {fewest.count} peers"
     else:
-        what += "; no map with fewer was found"
-    enough = sufficient_peers(peers.problem, max(limit.count + 1, fewest.count), most)
+        what += "; nothing better was found"
+    at_least = max(limit.count + 1, fewest.count)
+    enough = sufficient_peers(peers.problem, at_least, len(counts) - 1)
     yield what if enough is None else f"{what}; maxPeers {enough} would do"
 
 
