@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,6 +139,8 @@ def _known_rows(keys: KeyFunction, names: Iterable[str]) -> dict[str, int]:
     """Return the numbers of partitions by name; names that there are not are passed over."""
     found = {}
     for name in names:
-        with suppress(KeyError):
+        try:
             found[name] = keys.number(name)
+        except KeyError:
+            continue
     return found
