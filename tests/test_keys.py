@@ -11,38 +11,10 @@ from mapcore.errors import KeyNotCovered, MapError, RangeError
 from mapcore.keys import (
     HashKeys,
     KeyRange,
-    PackedNames,
     RangeKeys,
-    key_bytes,
-    prefix_successor,
 )
-from tests.key_strategies import keys, neighbours, range_keys, texts
+from tests.key_strategies import keys, neighbours, range_keys
 from tests.twins.routing import is_in
-
-# Keys
-
-
-@given(texts)
-def test_text_is_utf8(text: str) -> None:
-    assert key_bytes(text) == text.encode()
-
-
-@given(keys)
-def test_all_that_holds_bytes_is_the_same_key(key: bytes) -> None:
-    assert key_bytes(key) == key_bytes(bytearray(key)) == key_bytes(memoryview(key)) == key
-
-
-@given(keys, keys)
-def test_the_successor_of_a_prefix_is_the_least_key_above_all_that_start_with_it(
-    prefix: bytes, key: bytes
-) -> None:
-    successor = prefix_successor(prefix)
-    if successor is None:
-        assert prefix == b"\xff" * len(prefix)
-    else:
-        assert prefix + key < successor
-        assert not (key < successor and key > prefix) or key.startswith(prefix)
-
 
 # Hash keys
 
@@ -68,29 +40,6 @@ def test_a_count_of_hash_partitions_that_no_map_has_is_refused(count: int) -> No
 
 
 # Ranges
-
-
-@pytest.mark.parametrize(
-    ("name", "start", "end"),
-    [
-        ("a-c", b"a", b"d"),
-        ("-c", b"", b"d"),
-        ("x-", b"x", None),
-        ("-", b"", None),
-        ("a-azz", b"a", b"az{"),
-        ("é-ü", "é".encode(), b"\xc3\xbd"),
-    ],
-)
-def test_a_range_name_runs_from_its_first_to_the_successor_of_its_last_prefix(
-    name: str, start: bytes, end: bytes | None
-) -> None:
-    assert KeyRange.from_name(name) == KeyRange(name, start, end)
-
-
-@pytest.mark.parametrize("name", ["a", "a-b-c", "", "c-a"])
-def test_a_name_that_spells_no_range_is_refused(name: str) -> None:
-    with pytest.raises(RangeError):
-        KeyRange.from_name(name)
 
 
 @pytest.mark.parametrize(
@@ -149,11 +98,6 @@ def test_the_numbers_and_names_of_ranges_belong_together(ranges: RangeKeys) -> N
     assert [ranges.name(number) for number in range(len(ranges))] == names
     packed = ranges.packed.names
     assert [packed[number] for number in range(len(packed))] == names
-
-
-@given(st.lists(texts, max_size=6), st.lists(texts, max_size=6))
-def test_packed_names_are_equal_where_the_names_are(one: list[str], other: list[str]) -> None:
-    assert (PackedNames.of(one) == PackedNames.of(other)) == (one == other)
 
 
 def nest(depth: int) -> list[KeyRange]:
