@@ -60,7 +60,7 @@ def test_limits_are_planned_and_shown_beside_the_map_as_it_is(run: Run, write: W
     assert two.split()[0] == "2"
     assert int(two.split()[2]) <= 2
     assert four.split()[0] == "4"
-    assert bound == "no balanced map has fewer than 1 peers"
+    assert bound == "no map with balanced copies and masters has fewer than 1 peers"
 
 
 def test_a_program_gets_all_limits_in_one_document(run: Run, write: Write) -> None:

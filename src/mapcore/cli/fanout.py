@@ -168,7 +168,9 @@ def _compare(
             click.echo(line)
     else:
         print_table(Table(compared.header, compared.rows()))
-        click.echo(f"no balanced map has fewer than {compared.fewest:,} peers")
+        click.echo(
+            f"no map with balanced copies and masters has fewer than {compared.fewest:,} peers"
+        )
         for found in compared.limits:
             for warning in () if found.plan is None else found.plan.warnings:
                 click.echo(f"max peers {found.max_peers}: {warning}")

@@ -89,7 +89,7 @@ class LimitsCompared:
     """Several limits, the map as it is first where there is one.
 
     Attributes:
-        fewest: no balanced map has fewer peers.
+        fewest: no map with balanced copies and masters has fewer peers.
         limits: what comes of each.
     """
 

@@ -218,9 +218,11 @@ def smallest_max_peers(
     map: str | None = None,  # noqa: A002 - what it is called in documents
     after: Reading = "failover",
 ) -> FewestPeers:
-    """Return below which `maxPeers` no balanced map of a cluster's nodes can go.
+    """Return below which `maxPeers` no map with balanced copies and masters can go.
 
     Counts copies, spread and balance as a plan without `maxPeers` does, by the shares of the nodes.
+    A plan with a lower limit gives balance up for it; most of all that of masters, where the limit
+    holds as planned.
 
     Args:
         cluster: nodes and settings.

@@ -152,7 +152,8 @@ def _peers(plan: PlanFacts) -> Iterator[str]:
     spread = f"{degrees.min():,} to {degrees.max():,}" if len(degrees) else "none"
     yield f"peers of a node: {spread}, expected at most {peers.limit:,} {peers.reading}"
     if plan.work.peers is not None:
-        yield f"  no balanced map has fewer than {fewest_of(plan.work.peers.problem).count:,}"
+        fewest = fewest_of(plan.work.peers.problem).count
+        yield f"  no map with balanced copies and masters has fewer than {fewest:,}"
 
 
 def _peers_document(plan: PlanFacts) -> dict[str, Any] | None:
