@@ -1,7 +1,8 @@
 """How many partitions each node leads, over all maps in which a partition has one master.
 
-The peak is the most that any node leads at the start, or shall lead in the end. What nobody can
-choose (failovers, and takeovers from nodes that are leaving or in maintenance) may lift it.
+The peak is the most that any node leads at the start, or shall lead in the end, with what it leads
+and cannot hand over, as the next master is lost. What nobody can choose (failovers, and takeovers
+from nodes that are leaving or in maintenance) may lift it.
 """
 
 from __future__ import annotations
@@ -9,11 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mapcore.actualizing.proposals import NodeFlag
 from mapcore.actualizing.verifying.promises import Broken, Ends, RowChange
 from mapcore.actualizing.verifying.rows import leaders
 from mapcore.maps import PartitionMap
-from mapcore.states import LEADING
+from mapcore.states import LEADING, PLACEMENT_MASK
 
 __all__ = ["KeepsPeak"]
 
@@ -34,6 +38,7 @@ class KeepsPeak:
             self._by_map[ends.name] = _masters_of(ends.current)
             final = ends.after_switch or ends
             goals.update(_masters_of(ends.target) | _masters_of(final.target))
+            goals.update(_stuck(ends))
             flags = zip(ends.view.index.names, ends.view.flags.tolist(), strict=True)
             self._released.update(node for node, flag in flags if flag & NodeFlag.RELEASED)
         self._masters = sum(self._by_map.values(), Counter())
@@ -84,3 +89,23 @@ class KeepsPeak:
 
 def _masters_of(held: PartitionMap) -> Counter[str]:
     return Counter(dict(zip(held.nodes.names, held.loads(*LEADING).tolist(), strict=True)))
+
+
+def _stuck(ends: Ends) -> Counter[str]:
+    """Return how many partitions each node leads whose next master is on a node that is lost."""
+    if ends.current.keys != ends.target.keys:
+        return Counter()
+    index = ends.view.index
+    is_lost = ends.view.flags & (NodeFlag.GONE | NodeFlag.UNREACHABLE) != 0
+    now, then = (_leaders_of(held.on_nodes(index)) for held in (ends.current, ends.target))
+    stuck = now[(now >= 0) & (then >= 0) & (now != then) & is_lost[then]]
+    return Counter(index.names[node] for node in stuck.tolist())
+
+
+def _leaders_of(held: PartitionMap) -> NDArray[np.int32]:
+    """Return a node that leads each partition; -1 for none."""
+    found = np.full(held.partition_count, -1, np.int32)
+    leads = np.isin(held.copy_codes & PLACEMENT_MASK, LEADING)
+    owners = np.repeat(np.arange(held.partition_count), np.diff(held.offsets))
+    found[owners[leads]] = held.copy_nodes[leads]
+    return found
