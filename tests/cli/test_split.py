@@ -192,6 +192,23 @@ def test_hash_partitions_are_split_and_merged_again(run: Run, write: Write, tmp_
     assert entry.target == entry.current
 
 
+def test_what_is_split_where_it_stands_is_no_difference(
+    run: Run, write: Write, tmp_path: Path
+) -> None:
+    more = str(tmp_path / "more.json")
+    assert run("split", write(changing()), "--partitions", "4", "-o", more).exit_code == 0
+    result = run("diff", more)
+    assert result.exit_code == 1
+    assert result.stdout.splitlines() == [
+        f"before: {more}, current map users, 2 hash partitions",
+        f"after: {more}, target map users, 4 hash partitions",
+        "no copies differ",
+    ]
+    answer = json.loads(run("diff", more, "--json").stdout)
+    assert (answer["before"]["partitions"], answer["after"]["partitions"]) == (2, 4)
+    assert answer["changes"] == []
+
+
 def test_what_must_move_before_partitions_become_one_is_counted(run: Run, write: Write) -> None:
     rows = [{"master": ["a"], "slave": ["b"]}, {"master": ["b"], "slave": ["c"]}]
     document = changing()

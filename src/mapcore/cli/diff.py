@@ -23,12 +23,16 @@ from mapcore.cli.rendering import Table, heading, print_json, print_table
 from mapcore.cluster import SOLE_MAP, Cluster
 from mapcore.differences import MapDiff
 from mapcore.errors import MapcoreError
+from mapcore.keys import HashKeys
+from mapcore.maps import PartitionMap
+from mapcore.planning.partitioning.resizing import expanded
 from mapcore.states import describe_code
 
 __all__ = ["diff"]
 
 DIFFER: Final = 1
 TERMINAL_ROWS: Final = 20
+_PARTS: Final = "partitions"
 
 
 @click.command()
@@ -51,9 +55,10 @@ def diff(
     """Show the copies that differ between two maps.
 
     Compares A's current map with B's target map; a document that has only one of the two gives
-    that one. Without B, compares the current map of A with its target. With --current or --target
-    that map is taken from both. Of documents with the same several maps all are compared, without
-    --map.
+    that one. Without B, compares the current map of A with its target; where their numbers of hash
+    partitions differ, what is split or joined where it stands does not count. With --current or
+    --target that map is taken from both. Of documents with the same several maps all are compared,
+    without --map.
 
     Exit status: 0 no difference, 1 the maps differ, 2 wrong use or unreadable documents.
     """
@@ -70,9 +75,14 @@ def diff(
     else:
         names = [map_name]
     found: list[tuple[list[dict[str, Any]], MapDiff]] = []
+    of_one = b is None
     for name in names:
         try:
-            found.append(_compare(clusters, (a, b or a), name, form, is_strict=is_strict))
+            sides, (one, other) = _choose(clusters, (a, b or a), name, form, is_strict=is_strict)
+            if of_one:
+                one, other = _as_many(one, other, sides)
+            with progress("comparing"):
+                found.append((sides, mapcore.diff(one, other)))
         except MapcoreError as error:  # of several maps, some may have nothing to compare
             if len(names) == 1 or (name == names[-1] and not found):
                 raise
@@ -89,18 +99,18 @@ def diff(
             if number:
                 click.echo()
             _print(difference, sides, with_changes=not summary)
-    ctx.exit(DIFFER if any(difference for _, difference in found) else 0)
+    ctx.exit(DIFFER if any(difference or _PARTS in sides[0] for sides, difference in found) else 0)
 
 
-def _compare(
+def _choose(
     clusters: tuple[Cluster, Cluster],
     docs: tuple[str, str],
     name: str | None,
     form: Form | None,
     *,
     is_strict: bool,
-) -> tuple[list[dict[str, Any]], MapDiff]:
-    """Compare one map; return what was compared and the difference."""
+) -> tuple[list[dict[str, Any]], list[PartitionMap]]:
+    """Return what is compared of one map: in words, and the two maps."""
     sides, maps = [], []
     preferred: tuple[tuple[Form, Form], ...] = (("current", "target"), ("target", "current"))
     for cluster, doc, (first, second) in zip(clusters, docs, preferred, strict=True):
@@ -108,8 +118,22 @@ def _compare(
         found_form, found = choose_form(entry, doc, form or first, second, only=is_strict)
         sides.append({"document": doc, "map": found_name, "type": found_form})
         maps.append(found)
-    with progress("comparing"):
-        return sides, mapcore.diff(*maps)
+    return sides, maps
+
+
+def _as_many(
+    before: PartitionMap, after: PartitionMap, sides: list[dict[str, Any]]
+) -> tuple[PartitionMap, PartitionMap]:
+    """Return a map and its target with the larger number of hash partitions of the two.
+
+    Then what is split or joined where it stands is no difference; the numbers are said aside.
+    """
+    counts = before.partition_count, after.partition_count
+    if counts[0] == counts[1] or not isinstance(before.keys, HashKeys):
+        return before, after
+    for side, count in zip(sides, counts, strict=True):
+        side[_PARTS] = count
+    return expanded(before, max(counts)), expanded(after, max(counts))
 
 
 def _document(
@@ -124,7 +148,11 @@ def _document(
 def _print(difference: MapDiff, sides: list[dict[str, Any]], *, with_changes: bool) -> None:
     for side, what in zip(sides, ("before", "after"), strict=True):
         name = "" if side["map"] == SOLE_MAP else f" {side['map']}"
-        click.echo(f"{what}: {side['document']}, {side['type']} map{name}")
+        parts = f", {side[_PARTS]:,} hash partitions" if _PARTS in side else ""
+        click.echo(f"{what}: {side['document']}, {side['type']} map{name}{parts}")
+    if _PARTS in sides[0] and not difference:
+        click.echo("no copies differ")
+        return
     click.echo(difference.report(limit=0).split("\nand ")[0])
     if not (with_changes and len(difference)):
         return
