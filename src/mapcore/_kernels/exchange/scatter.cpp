@@ -55,7 +55,10 @@ private:
     bool is_surely_even() const {
         const Led led = led_;
         const std::size_t row_count = copies_.given().row_count;
-        std::vector<std::int32_t> counts(static_cast<std::size_t>(copies_.given().node_count), 0);
+        const auto node_count = static_cast<std::size_t>(copies_.given().node_count);
+        // With more rows than this, some node leads more of them than a row has slaves.
+        if (row_count > node_count * copies_.given().width) return false;
+        std::vector<std::int32_t> counts(node_count, 0);
         std::int32_t *leads = counts.data();
         std::size_t fewest = copies_.given().width;
         for (std::size_t p = 0; p < row_count; p++) {
