@@ -199,6 +199,18 @@ def test_a_sweep_is_what_its_slow_twin_does(
     ].tolist()
 
 
+@given(st.data())
+def test_peers_are_counted_as_the_slow_twin_counts_them(data: st.DataObject) -> None:
+    nodes, width = data.draw(st.integers(1, 7)), data.draw(st.integers(0, 4))
+    row = st.permutations([*range(nodes), *[-1] * width]).map(lambda order: list(order[:width]))
+    drawn = data.draw(st.lists(row, max_size=8))
+    rows = np.array(drawn, np.int32).reshape(len(drawn), width)
+    peers = np.ones(nodes, np.int32)
+    every_pair = data.draw(st.booleans())
+    _peers.count_peers(rows, every_pair, peers)
+    assert peers.tolist() == degrees(rows, nodes, every_pair=every_pair)
+
+
 def test_the_same_problem_has_the_same_placement() -> None:
     first, second = (place_fresh(problem_of((9, 7, 5), 512, 3, 6)) for _ in range(2))
     assert np.array_equal(first.nodes, second.nodes)

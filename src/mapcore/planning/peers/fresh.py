@@ -27,7 +27,8 @@ _LEAST_STEPS: Final = 200_000
 _STEPS_A_COPY: Final = 12
 _MOST_PROMISING: Final = 3
 _MOST_LATER: Final = 6
-_LITTLE: Final = 16  # a part of the copies
+_LITTLE: Final = 64  # a part of the copies
+_LITTLE_COPIES: Final = 1000
 
 __all__ = ["PeersPlacement", "grade_of", "place_fresh", "uneven_masters"]
 
@@ -101,7 +102,7 @@ def _best_of_beginnings(
 
     few_steps = _LEAST_STEPS + _STEPS_A_COPY * problem.relaxed.size
     later: list[tuple[int, int, NDArray[np.int32]]] = []
-    little = problem.relaxed.size // _LITTLE
+    little = max(_LITTLE_COPIES, problem.relaxed.size // _LITTLE)
     for rows in _beginnings(problem, max_peers, interrupt):
         lacking = mend(rows, few_steps, little)
         if is_whole():
@@ -112,7 +113,8 @@ def _best_of_beginnings(
         mend(rows, few_steps)
         if is_whole():
             break
-    for _, _, rows in [] if is_whole() else sorted(tried)[:_MOST_PROMISING]:
+    is_in_reserve = max_peers < problem.max_peers  # which is not worth the longest searches
+    for _, _, rows in [] if is_whole() or is_in_reserve else sorted(tried)[:_MOST_PROMISING]:
         mend(rows.copy(), -1)
         if is_whole():
             break
