@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mapcore.actualizing.occupancy import COUNTED
 from mapcore.actualizing.throttles import THROTTLES, Limits, Throttle
 from mapcore.cluster import Config
 from mapcore.documents import loads
@@ -74,3 +75,7 @@ def test_the_rate_of_a_node_is_shared_by_the_streams_that_it_may_have(
         for slots in (limits.streams_in, limits.streams_out):
             assert slots is not None
             assert slots * rate <= config.max_bytes_per_second_per_node
+
+
+def test_what_is_counted_names_the_throttle_on_it() -> None:
+    assert set(COUNTED.values()) == {row.attribute for row in THROTTLES}

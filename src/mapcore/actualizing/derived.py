@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import chain, zip_longest
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from mapcore.actualizing.feeding import Feeding
 from mapcore.actualizing.feeds import (
@@ -47,9 +47,6 @@ __all__ = [
     "next_derived_steps",
     "next_derived_steps_of_maps",
 ]
-
-
-_THROTTLED: Final = "other streams from sources"
 
 
 class DerivedSteps(Sequence[Step]):
@@ -87,7 +84,7 @@ class DerivedSteps(Sequence[Step]):
         """How many of them wait for what; most first."""
         counts = Counter(self.own.held_back_by)
         for feed in self.waiting:
-            counts[_THROTTLED if feed.is_throttled else feed.why] += 1
+            counts[feed.throttle or feed.why] += 1
         return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
     def __len__(self) -> int:

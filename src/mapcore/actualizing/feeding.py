@@ -94,7 +94,7 @@ class Feeding:
         """Return the step for a stream that there should be, and count it; or why it waits."""
         partition = self._current.keys.name(want.partition)
         why = "no copy of it is live and runs" if want.origin is None else ""
-        is_throttled = False
+        throttle = None
         # What goes on where it stopped may do so beside another copy that is filled.
         if partition in (self._changing if want.resume_from is None else self._closed):
             why = "another step of the partition comes first"
@@ -102,13 +102,12 @@ class Feeding:
             step = self._step(want, want.origin, self._taken_ids)
             # What goes on where it stopped reads a tail, and scans nothing.
             if want.resume_from is None:
-                why = _try_start(occupancy, step)
-                is_throttled = bool(why)
+                why, throttle = _try_start(occupancy, step)
             if not why:
                 self._taken_ids.add(step.id)
                 return step
         return WaitingFeed(
-            partition, want.node, str(want.source), why, self.name, is_throttled=is_throttled
+            partition, want.node, str(want.source), why, self.name, throttle=throttle
         )
 
     def cut_off(self) -> list[Step]:
@@ -317,13 +316,13 @@ def _is_from_source(step: Step) -> bool:
     return step.source is not None and step.source.map is not None and step.resume_from is None
 
 
-def _try_start(occupancy: Occupancy, step: Step) -> str:
+def _try_start(occupancy: Occupancy, step: Step) -> tuple[str, str | None]:
     """Count a stream if all throttles have room for it; otherwise return which has none."""
     try:
         occupancy.start(step, None)
     except ThrottleError as error:
-        return str(error)
-    return ""
+        return str(error), error.field
+    return "", None
 
 
 def _reaches(reach: Reach | None, sequence_number: int) -> bool:

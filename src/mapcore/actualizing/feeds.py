@@ -71,14 +71,14 @@ class Reach(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WaitingFeed:
-    """A stream from a source that has to wait, and why."""
+    """A stream from a source that has to wait, why, and for which throttle if for one."""
 
     partition: str
     node: str
     source: str
     why: str
     map: str = SOLE_MAP
-    is_throttled: bool = False
+    throttle: str | None = None
 
     def __str__(self) -> str:
         return f"{self.partition}: {self.node} from {self.source}: {self.why}"

@@ -11,17 +11,41 @@ import numpy as np
 from mapcore.actualizing.steps import Kind, Step
 from mapcore.actualizing.throttles import Limits
 from mapcore.actualizing.view import NodeView
+from mapcore.cluster import config_field
 from mapcore.errors import MapcoreError
 from mapcore.maps import PartitionMap
 
-__all__ = ["Occupancy", "ThrottleError"]
+__all__ = ["COUNTED", "Occupancy", "ThrottleError"]
 
 _ROUNDING: Final = 1 + 1e-6
+COUNTED: Final = {
+    "steps in the cluster": "max_steps",
+    "changes of partition": "max_changes_per_partition",
+    "streams in the cluster": "max_backfills",
+    "streams out of": "max_streams_out_of_node",
+    "streams into": "max_streams_into_node",
+    "streams of": "max_streams_per_node",
+    "streams from zone": "max_streams_between_zones",
+    "full scans of": "max_full_scans_per_volume_type",
+    "bytes/s of stream": "max_bytes_per_second_per_stream",
+    "bytes/s out of": "max_bytes_per_second_per_node",
+    "bytes/s into": "max_bytes_per_second_per_node",
+}
+"""By what is counted, the limit on it in `Config`."""
+
 _Use = tuple[tuple[str, ...], float, float | None]
 
 
 class ThrottleError(MapcoreError):
-    """A step that starts where a throttle has no room."""
+    """A step that starts where a throttle has no room.
+
+    Attributes:
+        field: the throttle in `config`; None where there is no such volume.
+    """
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class Occupancy:
@@ -70,7 +94,8 @@ class Occupancy:
             used = self._used[key] + amount
             if limit is not None and used > limit * _ROUNDING:
                 raise ThrottleError(
-                    f"found {used:,.6g} {' '.join(key)}, expected at most {limit:,.6g}"
+                    f"found {used:,.6g} {' '.join(key)}, expected at most {limit:,.6g}",
+                    config_field(COUNTED[key[0]]),
                 )
         for key, amount, _ in uses:
             self._used[key] += amount

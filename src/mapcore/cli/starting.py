@@ -58,8 +58,8 @@ def _waiting(found: DerivedSteps, partitions: Partitions) -> Iterator[dict[str, 
     for change in partitions.of(found.own.held_back()):
         yield _tree(change, change.change, _why(change), change.throttle)
     for feed in partitions.of(found.waiting):
-        why = f"held back: {feed.why}" if feed.is_throttled else feed.why
-        yield _tree(feed, f"from {feed.source}", why, None)
+        why = feed.why if feed.throttle is None else f"held back by {feed.throttle}"
+        yield _tree(feed, f"from {feed.source}", why, feed.throttle)
 
 
 def _tree(each: HeldBack | WaitingFeed, change: str, why: str, throttle: str | None) -> Any:
