@@ -122,7 +122,13 @@ def test_the_report_tells_peers_and_the_bound(limited: mapcore.Plan) -> None:
     assert "expected at most 6 after any single failover" in limited.report()
     assert "no map with balanced copies and masters has fewer than 2" in limited.report()
     found = limited.to_dict()["peers"]
-    assert found == {"maxPeers": 6, "after": "failover", "most": found["most"], "fewest": 2}
+    assert found == {
+        "maxPeers": 6,
+        "after": "failover",
+        "most": found["most"],
+        "fewest": 2,
+        "temporary": found["temporary"],
+    }
     assert found["most"] <= 6
 
 

@@ -56,6 +56,17 @@ class Peers:
         """When the limit holds, in words."""
         return "after any single failover" if self.every_pair else "as planned"
 
+    def are_peers(
+        self, nodes: NDArray[np.integer], others: NDArray[np.integer]
+    ) -> NDArray[np.bool_]:
+        """Whether nodes exchange data with others after the plan; a node is no peer of its own."""
+        keys = nodes.astype(np.int64) * len(self.degrees) + others
+        if not len(self.pairs):
+            return np.zeros(keys.shape, np.bool_)
+        at = np.minimum(np.searchsorted(self.pairs, keys), len(self.pairs) - 1)
+        found: NDArray[np.bool_] = self.pairs[at] == keys
+        return found
+
     def would_exceed(
         self, nodes: NDArray[np.integer], others: NDArray[np.integer]
     ) -> NDArray[np.bool_]:

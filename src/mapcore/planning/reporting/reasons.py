@@ -20,6 +20,7 @@ from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.roles import RolesProblem
 from mapcore.planning.problem import Asked, Flag, Start
 from mapcore.planning.reporting.peers import Peers
+from mapcore.planning.reporting.streams import sources_among_peers
 from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 __all__ = ["list_drops", "list_moves", "list_role_changes"]
@@ -48,6 +49,10 @@ def list_moves(
     found = np.empty((count, 4), np.int32)
     _planning.list_moves(*arguments, found)
     partitions, nodes, sources, replaced = map(np.ascontiguousarray, found.T)
+    if peers is not None:
+        index = (current.offsets, current.copy_nodes, current.copy_codes)
+        lost = (start.flags & Flag.LOST) > 0
+        sources = sources_among_peers(peers, index, lost, partitions, nodes, sources)
     names = Names(current.keys, target.nodes, _Places(start, asked).name)
     reasons = _move_reasons(start, asked, problem, peers, partitions, nodes, replaced)
     return Moves(partitions, nodes, reasons, names, sources, replaced)

@@ -18,6 +18,7 @@ from mapcore.planning.reporting import charts
 from mapcore.planning.reporting.charts import bytes_text
 from mapcore.planning.reporting.conflicts import are_soon_found
 from mapcore.planning.reporting.peers import fewest_of
+from mapcore.planning.reporting.streams import temporary_streams
 from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:
@@ -154,6 +155,12 @@ def _peers(plan: PlanFacts) -> Iterator[str]:
     if plan.work.peers is not None:
         fewest = fewest_of(plan.work.peers.problem).count
         yield f"  no map with balanced copies and masters has fewer than {fewest:,}"
+    apart = temporary_streams(peers, plan.moves.nodes, plan.moves.sources)
+    if len(apart.nodes):
+        yield (
+            f"  streams between nodes that are no peers afterwards: {int(apart.copies.sum()):,}, "
+            f"each node with up to {apart.most:,} others"
+        )
 
 
 def _peers_document(plan: PlanFacts) -> dict[str, Any] | None:
@@ -161,11 +168,13 @@ def _peers_document(plan: PlanFacts) -> dict[str, Any] | None:
     if peers is None:
         return None
     fewest = None if plan.work.peers is None else fewest_of(plan.work.peers.problem).count
+    apart = temporary_streams(peers, plan.moves.nodes, plan.moves.sources)
     return {
         "maxPeers": peers.limit,
         "after": "failover" if peers.every_pair else "plan",
         "most": int(peers.degrees.max(initial=0)),
         "fewest": fewest,
+        "temporary": {"streams": int(apart.copies.sum()), "most": apart.most},
     }
 
 
