@@ -389,3 +389,10 @@ def test_a_throttle_of_zero_is_refused_if_copies_must_be_filled() -> None:
     with pytest.raises(ScheduleError, match="maxStreamsIntoNode: found 0, expected at least 1"):
         case(["m."], ["ms"], config=config).schedule()
     assert case(["ms"], ["sm"], config=config).schedule().rounds == 0
+
+
+def test_a_partition_from_another_map_is_not_founded_with_nothing_in_it() -> None:
+    change = case(["..."], ["ms."])
+    change = change._replace(target=change.target.replace(sources={0: "users/17"}))
+    with pytest.raises(ScheduleError, match="'users/17' as its source"):
+        change.schedule()

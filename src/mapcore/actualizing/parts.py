@@ -26,6 +26,7 @@ from mapcore.actualizing.streams import Underway, streams_of
 from mapcore.actualizing.view import NodeView
 from mapcore.actualizing.works import Work
 from mapcore.cluster import Assignment, Config, Settings
+from mapcore.errors import ScheduleError
 from mapcore.states import Placement
 
 __all__ = ["Part", "join", "parts_of", "rows_of"]
@@ -96,6 +97,7 @@ def parts_of(
             view,
             is_single_master=work.settings.assignment is Assignment.MASTER_SLAVE,
         )
+        _check_sources(name, change)
         moves = streams_of(
             change,
             underway,
@@ -119,6 +121,19 @@ def parts_of(
         replace(part, places=places)
         for part, places in zip(parts, np.split(number, ends), strict=True)
     )
+
+
+def _check_sources(name: str, change: Change) -> None:
+    """Raise a `ScheduleError` for a partition that would begin empty although it has a source."""
+    asked = np.flatnonzero(change.is_new & (change.asked > 0))
+    for number in asked[np.isin(asked, list(change.target.sources))].tolist():
+        source = change.target.sources[number]
+        if "/" in source:
+            raise ScheduleError(
+                f"partition {change.target.keys.name(number)!r} of {name!r}: found no copy yet and "
+                f"{source!r} as its source, expected one that is founded; next_derived_steps says "
+                "how it is filled from another map"
+            )
 
 
 def _waits(change: Change, work: Work, grace: float, now: float) -> NDArray[np.float64]:

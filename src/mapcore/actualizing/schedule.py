@@ -189,7 +189,8 @@ def schedule(
         current: what is; pending copies count as what they devolve to. Or a cluster, whose maps
             that have a current and a target map all change; a plan, of one map or of several; or
             a `Work` for each of several maps. These say target, settings, name and what is in
-            flight, and all but the works say nodes and config.
+            flight, and all but the works say nodes and config. Whom a `Work` prefers as masters,
+            and which losses it accepts, is for `next_steps`.
         target: what shall be; nodes and partitions are matched by name.
         config: throttles and the like.
         nodes: what is known of the nodes: health, mode, location, volumes.
