@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from mapcore.actualizing.bound import least_rounds
-from mapcore.actualizing.moves import UNLIMITED, Moves
+from mapcore.actualizing.moves import UNLIMITED, Moves, StreamLimits
 from mapcore.actualizing.rounds import find_rounds
 from mapcore.errors import ScheduleError
 from tests.actualizing.strategies import Problem, even_limits, moves_from_rows, problems
@@ -220,3 +220,31 @@ def test_ctrl_c_stops_the_search() -> None:
     with pytest.raises(KeyboardInterrupt):
         find_rounds(moves, limits, effort=1e6)
     assert time.monotonic() - start < 30
+
+
+def in_three_zones(nodes: int, between: int) -> StreamLimits:
+    """Return limits on nodes of which each third is a zone."""
+    zones = (np.arange(nodes) * 3 // nodes).astype(np.int32)
+    return replace(even_limits(nodes, out=9, into=9), zones=zones, between_zones=between)
+
+
+def test_sources_are_taken_from_zones_that_have_room() -> None:
+    rows = [(partition, 4 + partition % 2, [0, 2]) for partition in range(8)]
+    found = find_rounds(moves_from_rows(rows), in_three_zones(6, between=1))
+    assert (found.rounds, found.bound, found.reasons[0].kind) == (4, 4, "zones")
+    assert sorted(found.reasons[0].members) == [0, 1, 2]
+
+
+def test_a_copy_in_its_zone_spares_a_stream_from_another() -> None:
+    # Two new copies in zone 2: one comes from zone 0, the other from that one.
+    rows = [(partition, target, [0]) for partition in range(4) for target in (4, 5)]
+    found = find_rounds(moves_from_rows(rows), in_three_zones(6, between=1))
+    assert found.bound == 4
+    assert found.rounds == 5  # the last partition's second copy follows its first
+
+
+def test_new_copies_of_two_zones_may_hand_on_to_one_another() -> None:
+    # From zone 0 to 1 and on to 2, or to 2 and on to 1: no pair of zones has four streams.
+    rows = [(partition, target, [0]) for partition in range(4) for target in (2, 4)]
+    found = find_rounds(moves_from_rows(rows), in_three_zones(6, between=1))
+    assert found.bound <= found.rounds <= 4

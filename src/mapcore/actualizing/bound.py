@@ -10,7 +10,7 @@ Every reason is a count of moves that need something, over how much of that ther
 - all slots of joint limits, over all moves, as a stream takes two of them;
 - a set of nodes under odd joint limits: a stream takes two of the slots in the set, and one slot
   stays over (the odd sets of Edmonds' matching polytope);
-- two zones, over the moves that no copy in another zone can serve;
+- pairs of zones, over the moves that must go from the one to the other of some pair;
 - the cluster.
 """
 
@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels import _schedule
+from mapcore.actualizing.busy_sets import busy_sets, zone_crossings, zone_pairs, zones_of_pairs
 from mapcore.actualizing.moves import UNLIMITED, Moves, StreamLimits
 
 __all__ = ["ANY_SOURCE", "ClosedSet", "Reason", "closed_sets", "least_rounds", "source_reason"]
@@ -41,7 +42,7 @@ class Reason(NamedTuple):
         kind: `partition`, `in`, `joint`, `slots`, `volumes`, `odd set`, `zones` or `cluster`.
         moves: how many streams need it, where a stream inside of a joint limit counts once.
         per_round: how many of these fit into a round.
-        members: the numbers of the partition, the nodes, the volumes or the two zones.
+        members: the numbers of the partition, the nodes, the volumes or the zones.
     """
 
     rounds: int
@@ -121,19 +122,14 @@ def _of_nodes(moves: Moves, limits: StreamLimits) -> Iterator[Reason]:
 
 
 def _of_zones(moves: Moves, limits: StreamLimits) -> Iterator[Reason]:
-    source_zones = limits.zones[limits.node_of_volume[moves.candidates]]
-    starts = moves.candidates_begin[:-1]
-    lowest = np.minimum.reduceat(source_zones, starts)
-    highest = np.maximum.reduceat(source_zones, starts)
-    into = limits.zones[moves.targets]
-    confined = (lowest == highest) & (lowest != into)
-    pairs, loads = np.unique(
-        lowest[confined].astype(np.int64) * limits.zone_count + into[confined], return_counts=True
-    )
-    if pairs.size:
-        most = int(loads.argmax())
-        members = divmod(int(pairs[most]), limits.zone_count)
-        yield _reason("zones", int(loads[most]), limits.between_zones, members)
+    crossing, ones = zone_crossings(moves, limits, np.ones(len(moves)))
+    if not len(crossing):
+        return
+    pairs, limit = zone_pairs(crossing, limits)
+    sets = busy_sets(crossing, ones, pairs, limit, np.zeros(len(limit)))
+    most = int((sets.work / sets.at_once).argmax())
+    members = zones_of_pairs(tuple(sets.order[: most + 1].tolist()), limits)
+    yield _reason("zones", int(sets.work[most]), int(sets.at_once[most]), members)
 
 
 def _of_odd_sets(moves: Moves, limits: StreamLimits) -> Iterator[Reason]:

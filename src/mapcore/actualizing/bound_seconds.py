@@ -20,8 +20,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore._kernels import _schedule
 from mapcore.actualizing.bound import closed_sets
+from mapcore.actualizing.busy_sets import busy_sets, zone_crossings, zone_pairs, zones_of_pairs
 from mapcore.actualizing.moves import UNLIMITED, Moves, StreamLimits
 from mapcore.actualizing.rounds import has_siblings, with_filled_copies
 
@@ -67,8 +67,10 @@ def least_seconds(
         with_filled_copies(moves, "any but the first", lengths) if has_siblings(moves) else moves
     )
     found += _of_sources(wider, limits, lengths)
+    wide = with_filled_copies(moves, "any") if has_siblings(moves) else moves
+    if limits.between_zones < UNLIMITED:
+        found += _of_zones(wide, limits, lengths)
     if limits.of_node is not None:
-        wide = with_filled_copies(moves, "any") if has_siblings(moves) else moves
         for closed in closed_sets(wide, limits, lengths):
             seconds = float(closed.load) / closed.at_once
             found.append(TimeReason(seconds, closed.kind, closed.members))
@@ -130,16 +132,17 @@ def _of_sources(
     yield from _of_sets("volumes", moves, lengths, moves.candidates, limits.scans, nothing)
     if limits.of_node is not None:
         yield from _of_sets("joint", moves, lengths, nodes, limits.of_node, moves.targets)
-    if limits.between_zones < UNLIMITED:
-        count = limits.zone_count
-        source, target = limits.zones[nodes], limits.zones[moves.targets[moves.candidate_moves]]
-        pairs = np.where(source == target, count * count, source * count + target)
-        pairs = pairs.astype(np.int32)
-        limit = np.full(count * count + 1, limits.between_zones, dtype=np.int32)
-        limit[-1] = UNLIMITED
-        for reason in _of_sets("zones", moves, lengths, pairs, limit, nothing):
-            zones = [zone for pair in reason.members for zone in divmod(pair, count)]
-            yield reason._replace(members=tuple(dict.fromkeys(zones)))
+
+
+def _of_zones(
+    moves: Moves, limits: StreamLimits, lengths: NDArray[np.float64]
+) -> Iterator[TimeReason]:
+    crossing, own_lengths = zone_crossings(moves, limits, lengths)
+    if len(crossing):
+        pairs, limit = zone_pairs(crossing, limits)
+        nothing = np.zeros(0, dtype=np.int32)
+        for reason in _of_sets("zones", crossing, own_lengths, pairs, limit, nothing):
+            yield reason._replace(members=zones_of_pairs(reason.members, limits))
 
 
 def _of_sets(
@@ -150,22 +153,9 @@ def _of_sets(
     limit: NDArray[np.int32],
     taken: NDArray[np.int32],
 ) -> Iterator[TimeReason]:
-    """Sets of places: what can only pass them, over how much they let pass.
-
-    Where streams take the places that make the busiest least busy, a set holds those that are as
-    busy as the busiest, which is the strongest there is (Hall's theorem, for parts of streams);
-    each set of the busiest is looked at. Some streams pass `taken` besides, one for each move.
-    """
-    share = np.empty(len(places))
+    """Sets of places that streams cannot avoid; some pass `taken` besides, one for each move."""
     own = np.bincount(taken, lengths if len(taken) else None, len(limit)).astype(np.float64)
-    load = own.copy()
-    _schedule.balance(moves.given(), lengths, places, limit, load, share)
-    order = np.argsort(-load / limit, kind="stable")
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[order] = np.arange(len(order))
-    last = np.maximum.reduceat(rank[places], moves.candidates_begin[:-1])
-    work = np.cumsum(np.bincount(last, lengths, len(limit)) + own[order])
-    at_once = np.cumsum(limit[order].astype(np.int64))
+    order, rank, work, at_once, last = busy_sets(moves, lengths, places, limit, own)
     needed = work / at_once
     for most in np.argsort(-needed, kind="stable")[:_SETS_LOOKED_AT].tolist():
         yield TimeReason(float(needed[most]), kind, tuple(order[: most + 1].tolist()))

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from mapcore._kernels import _schedule
 from mapcore.actualizing.bound import ANY_SOURCE, Reason, least_rounds, source_reason
+from mapcore.actualizing.even_sources import with_even_sources
 from mapcore.actualizing.moves import UNLIMITED, Moves, StreamLimits
 
 __all__ = ["Rounds", "find_rounds", "has_siblings", "with_filled_copies"]
@@ -74,6 +75,8 @@ def find_rounds(moves: Moves, limits: StreamLimits, *, effort: float = 1.0) -> R
     moves.check(limits)
     reasons = least_rounds(moves, limits)
     found = _solve(moves, limits, reasons, effort)
+    if found.rounds > found.bound:
+        found = _with_sources_for_zones(moves, limits, found, effort)
     settled = max((reason.rounds for reason in reasons if reason.kind in ANY_SOURCE), default=0)
     if found.rounds == settled or not has_siblings(moves):
         return found
@@ -84,6 +87,7 @@ def find_rounds(moves: Moves, limits: StreamLimits, *, effort: float = 1.0) -> R
         for helped in (
             _by_list(wider, limits, relaxed_reasons),
             _solve(wider, limits, relaxed_reasons, effort, most=found.rounds),
+            _with_sources_for_zones(wider, limits, found, effort),
         ):
             if 0 < helped.rounds < found.rounds:
                 found = helped
@@ -120,6 +124,21 @@ def _solve(
         bound,
         _strongest(found),
     )
+
+
+def _with_sources_for_zones(
+    moves: Moves, limits: StreamLimits, found: Rounds, effort: float
+) -> Rounds:
+    """Fewer rounds, if there are, by sources in zones that have room: the flow knows no zones."""
+    if limits.between_zones == UNLIMITED:
+        return found
+    ones = np.ones(max(len(moves), limits.node_count))
+    chosen, _ = with_even_sources(moves, limits, ones[: len(moves)], ones[: limits.node_count])
+    reasons = least_rounds(chosen, limits)
+    helped = _solve(chosen, limits, reasons, effort, most=found.rounds)
+    if not helped.rounds:
+        return found
+    return replace(helped, bound=found.bound, reasons=found.reasons)
 
 
 def _by_list(moves: Moves, limits: StreamLimits, reasons: list[Reason]) -> Rounds:

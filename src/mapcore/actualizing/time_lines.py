@@ -12,13 +12,13 @@ Each is done only where the one before ended later than the lower bound.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels import _schedule
+from mapcore.actualizing.even_sources import with_even_sources
 from mapcore.actualizing.moves import Moves, StreamLimits
 
 __all__ = ["TimeLine", "TimeLines"]
@@ -102,27 +102,13 @@ class TimeLines:
         moves = self._moves
         choices = [(moves, np.arange(len(moves.candidates)))]
         if len(moves) < len(moves.candidates) <= _MOST_CANDIDATES_TO_EVEN:
-            choices.append(self._with_even_sources())
+            choices.append(with_even_sources(moves, self._limits, self._sizes, self._rates))
         variants = _VARIANTS if len(moves) <= _MOST_MOVES_TO_IMPROVE else 1
         return [
             _Rule(chosen, places, variant)
             for variant in range(variants)
             for chosen, places in choices
         ]
-
-    def _with_even_sources(self) -> tuple[Moves, NDArray[np.int64]]:
-        moves = self._moves
-        choice = moves.candidates_begin[:-1].copy()
-        _schedule.even_sources(
-            moves.given(), self._limits.given(), self._sizes, self._rates, choice
-        )
-        chosen = replace(
-            moves,
-            candidates_begin=np.arange(len(moves) + 1),
-            candidates=moves.candidates[choice],
-            filled_by=moves.filled_by[choice],
-        )
-        return chosen, choice
 
     def _listed(self, rule: _Rule, delay: NDArray[np.float64]) -> TimeLine:
         count = len(self._moves)
