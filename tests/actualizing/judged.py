@@ -228,8 +228,8 @@ class World:
     def turn(self, *, share: float = 1.0) -> int:
         """Cancel what is to be cancelled and start some of what may; return how many that were."""
         found = self.ask()
-        again = self.ask()
-        assert list(found) == list(again)
+        if self.random.random() < 0.2:
+            assert list(found) == list(self.ask())
         for step in found.cancel:
             self.executor.fail(step.id)
         if found.cancel:

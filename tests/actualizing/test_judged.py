@@ -8,7 +8,7 @@ import pytest
 
 from tests.actualizing import judged, judged_ranges
 
-RUNS = int(os.environ.get("MAPCORE_RUNS", "80"))
+RUNS = int(os.environ.get("MAPCORE_RUNS", "60"))
 
 
 @pytest.mark.parametrize("seed", range(RUNS))
