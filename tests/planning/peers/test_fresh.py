@@ -97,6 +97,13 @@ def test_as_planned_masters_are_even_by_what_is_placed(
     assert ((problem.masters_least <= led) & (led <= problem.masters_most)).all()
 
 
+def test_of_placements_that_are_whole_one_with_more_peers_is_taken() -> None:
+    """Pairs of nodes that hold the same partitions would do: one would take all when one fails."""
+    found = place_fresh(problem_of((20, 10, 8, 7, 5), 1024, 2, 4, reserve=2))
+    assert (found.excess_peers, found.strain) == (0, 0)
+    assert min(degrees(found.nodes, 50)) == 2
+
+
 def test_too_few_peers_leave_spread_and_counts_whole() -> None:
     problem = problem_of((50, 5, 5), 256, 3, 4)
     found = place_fresh(problem)

@@ -23,12 +23,13 @@ from mapcore.planning.peers.rings import sweep_rings
 from mapcore.planning.placing.placement import spread_excess
 from mapcore.planning.placing.roles import RolesProblem, assign_roles
 
-_LEAST_STEPS: Final = 200_000
+_LEAST_STEPS: Final = 1_000_000
 _STEPS_A_COPY: Final = 12
 _MOST_PROMISING: Final = 3
 _MOST_LATER: Final = 6
 _LITTLE: Final = 64  # a part of the copies
 _LITTLE_COPIES: Final = 1000
+_FEW_COPIES: Final = 50_000  # of which all placements are looked at
 
 __all__ = ["PeersPlacement", "grade_of", "place_fresh", "uneven_masters"]
 
@@ -81,20 +82,25 @@ def _best_of_beginnings(
     goal: tuple[int, ...],
     interrupt: Callable[[], object] | None,
 ) -> tuple[PeersPlacement, tuple[int, ...]]:
-    """Return the first placement that has everything, or the best, and its grade.
+    """Return a placement that has everything, or the best, and its grade.
+
+    Of few copies, all beginnings are looked at, and that with the most peers is taken.
 
     Beginnings that lack little are mended at once, the others when those do not do: all a little,
     then the most promising ones for longer.
     """
     limits = limits_of(problem, max_peers)
-    tried: list[tuple[tuple[int, ...], int, NDArray[np.int32]]] = []
+    tried: list[tuple[tuple[int, ...], int, int, NDArray[np.int32]]] = []
+    is_small = problem.relaxed.size <= _FEW_COPIES
 
     def mend(rows: NDArray[np.int32], most_steps: int, most_lacking: int = -1) -> int:
         steps = (most_steps, most_lacking)
         left = _peers.mend(limits, problem.every_pair, rows, interrupt, *steps)
         if most_lacking < 0 or sum(left) <= most_lacking:
             uneven = uneven_masters(problem, rows, max_peers)
-            tried.append(((*grade_of(problem, rows), *left, uneven), len(tried), rows))
+            used = _used_peers(problem, rows, max_peers) if is_small else 0
+            grade = (*grade_of(problem, rows), *left, uneven)
+            tried.append((grade, -used, len(tried), rows))
         return sum(left)
 
     def is_whole() -> bool:
@@ -105,21 +111,34 @@ def _best_of_beginnings(
     little = max(_LITTLE_COPIES, problem.relaxed.size // _LITTLE)
     for rows in _beginnings(problem, max_peers, interrupt):
         lacking = mend(rows, few_steps, little)
-        if is_whole():
+        if is_whole() and not is_small:
             break
         if lacking > little:
             later.append((lacking, len(later), rows))
-    for _, _, rows in [] if is_whole() else sorted(later)[:_MOST_LATER]:
+    is_found = any(grade <= goal for grade, *_ in tried)
+    for _, _, rows in [] if is_found else sorted(later)[:_MOST_LATER]:
         mend(rows, few_steps)
         if is_whole():
             break
     is_in_reserve = max_peers < problem.max_peers  # which is not worth the longest searches
-    for _, _, rows in [] if is_whole() or is_in_reserve else sorted(tried)[:_MOST_PROMISING]:
+    is_found = is_found or is_whole() or is_in_reserve
+    for *_, rows in [] if is_found else sorted(tried)[:_MOST_PROMISING]:
         mend(rows.copy(), -1)
         if is_whole():
             break
-    grade, _, rows = min(tried)
+    grade, *_, rows = min(tried)
     return PeersPlacement(rows, grade[-3], grade[-2], max_peers), grade
+
+
+def _used_peers(problem: PeersProblem, rows: NDArray[np.int32], max_peers: int) -> int:
+    """Return how many quarters of the peers that there may be are used: more are better.
+
+    The more peers a node has, the less falls on each of them when it fails.
+    """
+    peers = np.zeros(len(problem.may_lead), np.int32)
+    _peers.count_peers(rows, problem.every_pair, peers)
+    most = max_peers * int(np.count_nonzero(peers))
+    return 4 * int(peers.sum()) // max(1, most)
 
 
 def uneven_masters(problem: PeersProblem, rows: NDArray[np.int32], max_peers: int) -> int:
