@@ -435,10 +435,11 @@ class PartitionMap:
             int64, one entry a node.
         """
         wanted = placements or tuple(kind for kind in Placement if kind > Placement.DEAD)
-        mask = np.zeros(8, dtype=bool)
-        mask[list(wanted)] = True
-        chosen = mask[self.copy_codes & 0b111]
-        return np.bincount(self.copy_nodes[chosen], minlength=self.node_count)
+        is_wanted = np.zeros(8, np.uint8)
+        is_wanted[list(wanted)] = 1
+        loads = np.zeros(self.node_count, np.int64)
+        _index.count_by_node(self.copy_nodes, self.copy_codes, is_wanted, loads)
+        return loads
 
     def replace(self, **attributes: Any) -> PartitionMap:
         """Return this map with another `version`, `sizes`, `weights`, `sources` or `extra`."""

@@ -22,6 +22,12 @@ def fill_dense(
     dense: NDArray[np.uint8],
 ) -> None: ...
 def count_copies(dense: NDArray[np.uint8], offsets: NDArray[np.int64]) -> int: ...
+def count_by_node(
+    nodes: NDArray[np.int32],
+    codes: NDArray[np.uint8],
+    is_wanted: NDArray[np.uint8],
+    loads: NDArray[np.int64],
+) -> None: ...
 def fill_index(
     dense: NDArray[np.uint8],
     offsets: NDArray[np.int64],

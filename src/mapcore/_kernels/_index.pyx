@@ -155,6 +155,19 @@ def count_copies(const uint8_t[:, ::1] dense, int64_t[::1] offsets):
     return count
 
 
+def count_by_node(
+    const int32_t[::1] nodes,
+    const uint8_t[::1] codes,
+    const uint8_t[::1] is_wanted,
+    int64_t[::1] loads,
+):
+    """Add to each node's load its copies of the placements wanted, eight flags by placement."""
+    cdef Py_ssize_t i
+    with nogil:
+        for i in range(nodes.shape[0]):
+            loads[nodes[i]] += is_wanted[codes[i] & PLACEMENT]
+
+
 def fill_index(
     const uint8_t[:, ::1] dense,
     const int64_t[::1] offsets,
