@@ -58,9 +58,9 @@ if TYPE_CHECKING:
     from mapcore.planning.fanout.graph import FanoutGraph as FanoutGraph
     from mapcore.planning.fanout.graph import fanout_graph as fanout_graph
     from mapcore.planning.fanout.lower_bounds import FewestPeers as FewestPeers
-    from mapcore.planning.fanout.lower_bounds import smallest_max_peers as smallest_max_peers
     from mapcore.planning.fanout.measuring import Fanout as Fanout
     from mapcore.planning.fanout.measuring import fanout as fanout
+    from mapcore.planning.fanout.smallest import smallest_max_peers as smallest_max_peers
     from mapcore.planning.partitioning.ranges import merge as merge
     from mapcore.planning.partitioning.ranges import plan_ranges as plan_ranges
     from mapcore.planning.partitioning.ranges import split as split
@@ -142,7 +142,7 @@ _HOMES = {
     "compare_max_peers": "planning.fanout.comparing",
     "fanout_counts": "planning.fanout.counts",
     "fanout_graph": "planning.fanout.graph",
-    "smallest_max_peers": "planning.fanout.lower_bounds",
+    "smallest_max_peers": "planning.fanout.smallest",
     "merge": "planning.partitioning.ranges",
     "next_hop": "states",
     "next_steps": "actualizing.next_steps",

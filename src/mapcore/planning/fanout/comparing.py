@@ -20,8 +20,8 @@ from mapcore.cluster import Cluster, MaxPeers
 from mapcore.errors import PlanError
 from mapcore.maps import PartitionMap
 from mapcore.planning.fanout.facts import FanoutFacts, LossChance, Reading
-from mapcore.planning.fanout.lower_bounds import smallest_max_peers
 from mapcore.planning.fanout.measuring import Fanout, fanout
+from mapcore.planning.fanout.smallest import smallest_max_peers
 from mapcore.planning.planner import plan
 from mapcore.planning.plans import Plan
 from mapcore.states import PLACEMENT_MASK, Placement

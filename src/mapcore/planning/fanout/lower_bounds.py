@@ -15,22 +15,17 @@ A bound: a map that reaches it need not exist, as it counts for one node at a ti
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore.errors import PlanError
 from mapcore.planning.fanout.facts import Reading
 from mapcore.planning.placing.load_ranges import load_ranges
 from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.shares import Bounds
 
-if TYPE_CHECKING:
-    from mapcore.cluster import Cluster
-
-__all__ = ["FewestPeers", "Loads", "fewest_peers", "loads_in_question", "smallest_max_peers"]
+__all__ = ["FewestPeers", "Loads", "fewest_peers", "loads_in_question"]
 
 _MOST_PLACES: Final = 64
 """At how many places of a level the fullest node is looked at."""
@@ -210,45 +205,6 @@ def _peers_for(need: _Need, places: NDArray[np.int32]) -> int:
         return count
     rest = np.sort(useful[~is_forced & (useful > 0)])[::-1]
     return count + min(len(rest), int(np.searchsorted(np.cumsum(rest), left)) + 1)
-
-
-def smallest_max_peers(
-    cluster: Cluster,
-    *,
-    map: str | None = None,  # noqa: A002 - what it is called in documents
-    after: Reading = "failover",
-) -> FewestPeers:
-    """Return below which `maxPeers` no map with balanced copies and masters can go.
-
-    Counts copies, spread and balance as a plan without `maxPeers` does, by the shares of the nodes.
-    A plan with a lower limit gives balance up for it; most of all that of masters, where the limit
-    holds as planned.
-
-    Args:
-        cluster: nodes and settings.
-        map: the map; the only one, where there is one.
-        after: which nodes are peers: `plan` or `failover`, as in the settings.
-
-    Raises:
-        PlanError: nothing can be planned, or several maps and none named.
-        ValueError: `after` is neither `plan` nor `failover`.
-    """
-    from mapcore.planning.planner import plan
-
-    if after not in ("plan", "failover"):
-        raise ValueError(f"found after={after!r}, expected plan or failover")
-    if map is None and len(cluster.maps) > 1:
-        raise PlanError(f"found {len(cluster.maps)} maps, expected the name of one")
-    free = {
-        name: replace(entry, settings=msgspec.structs.replace(entry.settings, max_peers=None))
-        for name, entry in cluster.maps.items()
-    }
-    planned = plan(cluster.with_maps(free), map=next(iter(free)) if map is None else map)
-    problem, roles = planned.work.placement_problem, planned.work.roles_problem
-    if problem is None:
-        raise PlanError("found no copies to place, expected some")
-    shares = (roles.lower, roles.upper)
-    return fewest_peers(loads_in_question(problem, planned.loads_after(), shares), after)
 
 
 def loads_in_question(problem: PlacementProblem, held: NDArray[np.int64], masters: Bounds) -> Loads:
