@@ -62,13 +62,16 @@ public:
     }
 
 private:
-    // Small changes of small placements are tried in several ways; of large ones, one must do.
+    // Small changes are tried in several ways, as long as that takes little beside reading the
+    // placement; of large ones, one must do.
     std::size_t variants_that_pay() const {
         const std::size_t slots = board_.state.slot_count();
-        const std::size_t work = slots + 64 * holes_.size() + 8192 * newcomers_.size();
-        if (work <= 1 << 17) return TASTES.size();
-        if (work <= 1 << 18) return 2;
-        return 1;
+        const std::size_t load = slots / board_.state.node_count();
+        const std::size_t change = 64 * holes_.size() + 512 * load * newcomers_.size();
+        if (slots + change <= 1 << 17) return TASTES.size();
+        const std::size_t budget = (1 << 15) + slots / 6;
+        const std::size_t attempt = change + 2 * board_.state.node_count();
+        return std::clamp<std::size_t>(budget / attempt, 1, TASTES.size());
     }
 
     void attempt(const Taste &taste, std::size_t number) {
