@@ -15,7 +15,7 @@
 #include "../interrupt.hpp"
 #include "engine.hpp"
 #include "moves.hpp"
-#include "random.hpp"
+#include "../random.hpp"
 
 namespace mapcore::schedule {
 

@@ -10,7 +10,7 @@
 
 #include "assignment.hpp"
 #include "paths.hpp"
-#include "random.hpp"
+#include "../random.hpp"
 
 namespace mapcore::schedule {
 

@@ -12,7 +12,7 @@
 
 #include "../interrupt.hpp"
 #include "moves.hpp"
-#include "random.hpp"
+#include "../random.hpp"
 
 namespace mapcore::schedule {
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "moves.hpp"
-#include "random.hpp"
+#include "../random.hpp"
 
 namespace mapcore::schedule {
 

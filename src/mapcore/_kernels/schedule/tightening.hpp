@@ -16,7 +16,7 @@
 #include "../interrupt.hpp"
 #include "engine.hpp"
 #include "lanes.hpp"
-#include "random.hpp"
+#include "../random.hpp"
 
 namespace mapcore::schedule {
 

@@ -75,7 +75,7 @@ private:
     }
 
     void attempt(const Taste &taste, std::size_t number) {
-        schedule::Random random(SEED + 7919 * number);
+        Random random(SEED + 7919 * number);
         Paths paths(board_);
         RowMoves rows(board_, random);
         Parting parting(board_);
@@ -95,7 +95,7 @@ private:
     }
 
     void finish(std::int64_t bound) {
-        schedule::Random random(SEED);
+        Random random(SEED);
         Paths paths(board_);
         RowMoves rows(board_, random);
         Parting parting(board_);

@@ -9,7 +9,7 @@ namespace mapcore::peers {
 
 class Forcing {
 public:
-    Forcing(Board &board, Parting &parting, Balance &balance, schedule::Random &random)
+    Forcing(Board &board, Parting &parting, Balance &balance, Random &random)
         : board_(board),
           parting_(parting),
           balance_(balance),
@@ -61,7 +61,7 @@ private:
     Board &board_;
     Parting &parting_;
     Balance &balance_;
-    schedule::Random &random_;
+    Random &random_;
 };
 
 }  // namespace mapcore::peers

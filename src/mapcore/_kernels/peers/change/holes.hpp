@@ -9,7 +9,7 @@ namespace mapcore::peers {
 
 class Holes {
 public:
-    Holes(Board &board, RowMoves &rows, schedule::Random &random)
+    Holes(Board &board, RowMoves &rows, Random &random)
         : board_(board),
           rows_(rows),
           random_(random) {}
@@ -200,7 +200,7 @@ private:
 
     Board &board_;
     RowMoves &rows_;
-    schedule::Random &random_;
+    Random &random_;
     std::vector<Slot> holes_;
 };
 

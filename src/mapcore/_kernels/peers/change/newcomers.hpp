@@ -7,7 +7,7 @@
 // needs.
 #pragma once
 
-#include "../../schedule/random.hpp"
+#include "../../random.hpp"
 #include "parting.hpp"
 
 namespace mapcore::peers {
@@ -24,7 +24,7 @@ struct Taste {
 
 class Newcomers {
 public:
-    Newcomers(Board &board, Parting &parting, schedule::Random &random)
+    Newcomers(Board &board, Parting &parting, Random &random)
         : board_(board),
           parting_(parting),
           random_(random),
@@ -270,7 +270,7 @@ private:
 
     Board &board_;
     Parting &parting_;
-    schedule::Random &random_;
+    Random &random_;
     std::vector<std::int32_t> claimed_;
     std::vector<Node> touched_;
     std::vector<std::tuple<int, std::int64_t, Slot>> offers_;

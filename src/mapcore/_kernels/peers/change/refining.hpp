@@ -7,7 +7,7 @@ namespace mapcore::peers {
 
 class Refining {
 public:
-    Refining(Board &board, Balance &balance, schedule::Random &random)
+    Refining(Board &board, Balance &balance, Random &random)
         : board_(board),
           balance_(balance),
           random_(random) {}
@@ -63,7 +63,7 @@ private:
 
     Board &board_;
     Balance &balance_;
-    schedule::Random &random_;
+    Random &random_;
 };
 
 }  // namespace mapcore::peers

@@ -5,14 +5,14 @@
 // are.
 #pragma once
 
-#include "../../schedule/random.hpp"
+#include "../../random.hpp"
 #include "board.hpp"
 
 namespace mapcore::peers {
 
 class RowMoves {
 public:
-    RowMoves(Board &board, schedule::Random &random) : board_(board), random_(random) {}
+    RowMoves(Board &board, Random &random) : board_(board), random_(random) {}
 
     // Bring a partition to a node that has too few copies, so that strain gets less by `gain`.
     // The partition is one of an overfull node's, or any.
@@ -157,7 +157,7 @@ private:
     }
 
     Board &board_;
-    schedule::Random &random_;
+    Random &random_;
 };
 
 }  // namespace mapcore::peers

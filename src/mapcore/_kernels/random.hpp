@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace mapcore::schedule {
+namespace mapcore {
 
 class Random {
 public:
@@ -25,4 +25,4 @@ private:
     std::uint64_t state_;
 };
 
-}  // namespace mapcore::schedule
+}  // namespace mapcore
