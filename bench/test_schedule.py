@@ -100,8 +100,8 @@ def test_time_lines_of_streams_of_unequal_length(
     joint: int | None,
     scans: int,
 ) -> None:
-    nodes = max(16, scale(512))
-    moves = shuffle(scale(16_384), nodes, copies=3)
+    nodes = max(16, scale(128))
+    moves = shuffle(scale(4_096), nodes, copies=3)
     limits = limits_of(nodes, joint, scans)
     random = np.random.default_rng(3)
     sizes = np.exp(random.normal(0, 0.5, moves.partition_count))[moves.partitions]
