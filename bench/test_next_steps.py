@@ -9,7 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 import mapcore
 from bench.comparison import compare
-from mapcore.actualizing.derived import Feed, next_derived_steps
+from mapcore.actualizing.deriving.derived import Feed, next_derived_steps
 from mapcore.actualizing.view import NodeView
 from mapcore.cluster import Node, Volume
 from mapcore.maps import PartitionMap

@@ -10,9 +10,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 import mapcore
 from bench.comparison import compare
-from mapcore.actualizing.moves import UNLIMITED, Moves, StreamLimits
-from mapcore.actualizing.rounds import find_rounds
-from mapcore.actualizing.times import find_times
+from mapcore.actualizing.scheduling.moves import UNLIMITED, Moves, StreamLimits
+from mapcore.actualizing.scheduling.rounds import find_rounds
+from mapcore.actualizing.scheduling.times import find_times
 from mapcore.cluster import Config
 
 CODES = [

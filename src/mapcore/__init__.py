@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from mapcore.actualizing.failover import failover as failover
     from mapcore.actualizing.live import LiveMap as LiveMap
     from mapcore.actualizing.next_steps import next_steps as next_steps
-    from mapcore.actualizing.schedule import Schedule as Schedule
-    from mapcore.actualizing.schedule import schedule as schedule
+    from mapcore.actualizing.scheduling.schedule import Schedule as Schedule
+    from mapcore.actualizing.scheduling.schedule import schedule as schedule
     from mapcore.actualizing.steps import Step as Step
     from mapcore.actualizing.verifying.verdicts import Verification as Verification
     from mapcore.actualizing.verifying.walk import verify as verify
@@ -122,7 +122,7 @@ _HOMES = {
     "Running": "states",
     "SAFE": "states",
     "Settings": "cluster",
-    "Schedule": "actualizing.schedule",
+    "Schedule": "actualizing.scheduling.schedule",
     "Step": "actualizing.steps",
     "Verification": "actualizing.verifying.verdicts",
     "Version": "maps",
@@ -146,7 +146,7 @@ _HOMES = {
     "merge": "planning.partitioning.ranges",
     "next_hop": "states",
     "next_steps": "actualizing.next_steps",
-    "schedule": "actualizing.schedule",
+    "schedule": "actualizing.scheduling.schedule",
     "verify": "actualizing.verifying.walk",
     "plan": "planning.planner",
     "plan_tiers": "planning.tiers.planner",

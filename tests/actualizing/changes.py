@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 import mapcore
-from mapcore.actualizing.schedule import Schedule
+from mapcore.actualizing.scheduling.schedule import Schedule
 from mapcore.actualizing.verifying.verdicts import Verification
 from mapcore.cluster import (
     Assignment,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from mapcore.actualizing.moves import UNLIMITED, Moves, StreamLimits
+from mapcore.actualizing.scheduling.moves import UNLIMITED, Moves, StreamLimits
 
 Problem = tuple[Moves, StreamLimits]
 

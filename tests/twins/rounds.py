@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from ortools.sat.python import cp_model
 
-from mapcore.actualizing.moves import UNLIMITED, Moves, StreamLimits
+from mapcore.actualizing.scheduling.moves import UNLIMITED, Moves, StreamLimits
 
 Key = tuple[Any, ...]
 

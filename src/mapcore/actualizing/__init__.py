@@ -15,7 +15,9 @@ Steps change the *live* map by compare-and-swap. `next_steps` is all of that in 
             live.start(step, now)           # and hand it to its nodes
         ...                                 # wait for news: live.complete(...), live.fail(...)
 
-Beside it: `failover` (which lost nodes lose their masters), `repartition` (ranges that are split
-and merged), `derived` (indexes, other clusters and backups, which follow a source), `ledger` (what
-happened, and why something waits).
+Rooms: `starting` decides which of the changes that are possible start now, `scheduling` plans a
+whole change with a bound on its length, `verifying` proves any schedule moment by moment,
+`deriving` has copies that follow a source (indexes, other clusters, backups). Beside them:
+`failover` (which lost nodes lose their masters), `repartition` (ranges that are split and merged),
+`rehearsal` (a run with time simulated), `ledger` (what happened, and why something waits).
 """

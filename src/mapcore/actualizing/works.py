@@ -37,7 +37,7 @@ class Work:
         accept_loss: the partitions that may be founded anew although copies that nobody can reach
             any more may hold their data.
         is_derived: whether partitions whose source is in another map are founded from that one
-            (`mapcore.actualizing.derived`), and not with nothing in them.
+            (`mapcore.actualizing.deriving.derived`), and not with nothing in them.
     """
 
     current: PartitionMap | LiveMap

@@ -9,9 +9,9 @@ from typing import Any, Literal, TypeVar
 import click
 import numpy as np
 
-from mapcore.actualizing.derived import DerivedSteps, next_derived_steps_of_maps
-from mapcore.actualizing.feed_fields import feeds_in, reach_in
-from mapcore.actualizing.feeds import is_derived
+from mapcore.actualizing.deriving.derived import DerivedSteps, next_derived_steps_of_maps
+from mapcore.actualizing.deriving.feed_fields import feeds_in, reach_in
+from mapcore.actualizing.deriving.feeds import is_derived
 from mapcore.actualizing.works import Work
 from mapcore.cli.inputs import fail, read_cluster
 from mapcore.cluster import Cluster, Config, Node

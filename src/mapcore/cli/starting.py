@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 import msgspec
 
-from mapcore.actualizing.derived import DerivedSteps, WaitingFeed
+from mapcore.actualizing.deriving.derived import DerivedSteps, WaitingFeed
 from mapcore.actualizing.next_steps import HeldBack
 from mapcore.cli.changing import Partitions
 from mapcore.cli.rendering import Table, heading, print_table

@@ -9,7 +9,7 @@ from typing import Any, Final
 import click
 
 import mapcore
-from mapcore.actualizing.schedule import Schedule
+from mapcore.actualizing.scheduling.schedule import Schedule
 from mapcore.actualizing.steps import Step
 from mapcore.actualizing.works import Work
 from mapcore.cli.changing import (
