@@ -17,7 +17,7 @@ def test_a_run_is_reported_and_leaves_the_document_at_its_target(
     assert result.exit_code == 0
     assert result.stdout.splitlines() == [
         "2 seconds: every map is its target",
-        "8 steps: 2 stream, 6 transition",
+        "8 steps: stream 2, transition 6",
     ]
     users = mapcore.load(reached).map("users")
     assert users.current == users.target

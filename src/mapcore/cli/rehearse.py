@@ -107,7 +107,7 @@ def _reached(cluster: Cluster, rehearsal: Rehearsal) -> Cluster:
 
 def _report(rehearsal: Rehearsal, done: Sequence[Done]) -> Iterator[str]:
     kinds = Counter(each.step.kind.value for each in done)
-    counts = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+    counts = ", ".join(f"{kind} {count:,}" for kind, count in sorted(kinds.items()))
     state = "every map is its target" if rehearsal.is_done else "not all maps are their targets"
     yield f"{rehearsal.now:,.6g} seconds: {state}"
     yield f"{len(done):,} steps{': ' if counts else ''}{counts}"
