@@ -441,12 +441,15 @@ class PartitionMap:
         _index.count_by_node(self.copy_nodes, self.copy_codes, is_wanted, loads)
         return loads
 
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What the map carries beside keys, nodes and copies, by the names of its constructors."""
+        names = ("version", "memory_budget_bytes", "sources", "sizes", "weights", "extra")
+        return {name: getattr(self, name) for name in names}
+
     def replace(self, **attributes: Any) -> PartitionMap:
         """Return this map with another `version`, `sizes`, `weights`, `sources` or `extra`."""
-        kept = {
-            name: getattr(self, name)
-            for name in ("version", "memory_budget_bytes", "sources", "sizes", "weights", "extra")
-        }
+        kept = self.attributes
         unknown = set(attributes) - set(kept)
         if unknown:
             raise TypeError(f"replace() got {sorted(unknown)}, expected some of {sorted(kept)}")
@@ -471,13 +474,8 @@ class PartitionMap:
         return PartitionMap(
             nodes=wanted,
             keys=self.keys,
-            version=self.version,
             index=(self.offsets, self._copy_nodes_on(wanted), self.copy_codes),
-            memory_budget_bytes=self.memory_budget_bytes,
-            sources=self.sources,
-            sizes=self.sizes,
-            weights=self.weights,
-            extra=self.extra,
+            **self.attributes,
         )
 
     def _copy_nodes_on(self, nodes: NodeIndex) -> NDArray[np.int32]:

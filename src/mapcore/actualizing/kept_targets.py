@@ -53,12 +53,7 @@ def with_kept(
         codes[order],
         target.nodes,
         keys=target.keys,
-        version=target.version,
-        memory_budget_bytes=target.memory_budget_bytes,
-        sources=target.sources,
-        sizes=target.sizes,
-        weights=target.weights,
-        extra=target.extra,
+        **target.attributes,
     )
 
 

@@ -34,17 +34,7 @@ def with_rows(base: PartitionMap, rows: Mapping[int, Mapping[int, int]]) -> Part
     if cells:
         nodes[is_new], codes[is_new] = np.array(cells, dtype=np.int64).T
     return PartitionMap.from_index(
-        offsets,
-        nodes,
-        codes,
-        base.nodes,
-        keys=base.keys,
-        version=base.version,
-        memory_budget_bytes=base.memory_budget_bytes,
-        sources=base.sources,
-        sizes=base.sizes,
-        weights=base.weights,
-        extra=base.extra,
+        offsets, nodes, codes, base.nodes, keys=base.keys, **base.attributes
     )
 
 

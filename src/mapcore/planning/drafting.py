@@ -271,16 +271,12 @@ def _target_map(
         _planning.carry_pauses(
             current.offsets, current.copy_nodes, current.copy_codes, offsets, nodes, codes
         )
+    version = Version(current.version.epoch, current.version.revision + 1)
     return PartitionMap(
         nodes=start.names,
         keys=current.keys,
-        version=Version(current.version.epoch, current.version.revision + 1),
         index=(offsets, nodes, codes),
-        memory_budget_bytes=current.memory_budget_bytes,
-        sources=current.sources,
-        sizes=current.sizes,
-        weights=current.weights,
-        extra=current.extra,
+        **(current.attributes | {"version": version}),
     )
 
 
