@@ -8,6 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mapcore.actualizing.rows import row_of
 from mapcore.maps import PartitionMap
 from mapcore.states import (
     LEADING,
@@ -77,18 +78,12 @@ def brought_together(
     for whole, parts in merged.items():
         nodes = [
             node
-            for node, code in _row(target, whole).items()
+            for node, code in row_of(target, whole).items()
             if code & PLACEMENT_MASK > Placement.DEAD
         ]
         for part in parts:
-            row = _row(target, part)
+            row = row_of(target, part)
             changed[part] = {node: code & ~REPLICATION_PAUSED for node, code in row.items()} | {
                 node: _FILLED for node in nodes if node not in row
             }
     return changed
-
-
-def _row(held: PartitionMap, number: int) -> dict[int, int]:
-    span = slice(int(held.offsets[number]), int(held.offsets[number + 1]))
-    codes = held.copy_codes[span].tolist()
-    return dict(zip(held.copy_nodes[span].tolist(), codes, strict=True))

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.actualizing.repartition import unite
-from mapcore.actualizing.rows import with_rows
+from mapcore.actualizing.rows import row_of, with_rows
 from mapcore.actualizing.steps import CellChange, Kind, Step
 from mapcore.errors import StepRefused
 from mapcore.keys import RangeKeys
@@ -295,13 +295,7 @@ class LiveMap:
 
     def _row(self, partition: int) -> dict[int, int]:
         row = self._rows.get(partition)
-        if row is None:
-            base = self._base
-            span = slice(int(base.offsets[partition]), int(base.offsets[partition + 1]))
-            row = dict(
-                zip(base.copy_nodes[span].tolist(), base.copy_codes[span].tolist(), strict=True)
-            )
-        return row
+        return row_of(self._base, partition) if row is None else row
 
     def _code(self, cell: tuple[int, int]) -> int:
         return self._row(cell[0]).get(cell[1], 0)

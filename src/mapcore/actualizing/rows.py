@@ -1,4 +1,4 @@
-"""Maps of which some rows are replaced, and some cells are looked up."""
+"""Rows and cells of maps, looked up and replaced by numbers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from numpy.typing import NDArray
 
 from mapcore.maps import PartitionMap
 
-__all__ = ["codes_at", "places_of", "with_rows"]
+__all__ = ["codes_at", "places_of", "row_of", "with_rows"]
+
+
+def row_of(held: PartitionMap, partition: int) -> dict[int, int]:
+    """Return the state code of each copy of a partition by node, all by numbers."""
+    span = slice(int(held.offsets[partition]), int(held.offsets[partition + 1]))
+    return dict(zip(held.copy_nodes[span].tolist(), held.copy_codes[span].tolist(), strict=True))
 
 
 def with_rows(base: PartitionMap, rows: Mapping[int, Mapping[int, int]]) -> PartitionMap:

@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from mapcore.actualizing.proposals import NodeFlag
-from mapcore.actualizing.rows import with_rows
+from mapcore.actualizing.rows import row_of, with_rows
 from mapcore.actualizing.steps import Kind, Step
 from mapcore.actualizing.view import NodeView
 from mapcore.actualizing.works import Work
+from mapcore.maps import PartitionMap
 from mapcore.states import PLACEMENT_MASK, Placement
 
 __all__ = ["Run", "run_of"]
@@ -40,20 +41,22 @@ def run_of(work: Work, view: NodeView) -> Run:
     steps = [entry.step for entry in work.underway()]
     if not steps:
         return Run(work)
-    current, finished, cancelled = work.snapshot(), [], []
+    current = work.snapshot()
+    finished, cancelled, left = [], [], []
     rows: dict[int, dict[int, int]] = {}
     for step in steps:
         if step.kind in (Kind.TAKEOVER, Kind.STREAM) and not _leads_to(work, view, step):
             cancelled.append(step)
-        elif step.kind is Kind.TAKEOVER and _is_pending(work, step):
+        elif step.kind is Kind.TAKEOVER and _is_pending(current, step):
             number = current.keys.number(step.partition)
-            row = rows.setdefault(number, _row(work, number))
+            row = rows.setdefault(number, row_of(current, number))
             for change in step.on_complete:
                 node = current.nodes.number(change.node)
                 row[node] = change.apply(row[node])
             finished.append(step)
+        elif step.kind is Kind.STREAM:
+            left.append(step)
     done = current if not rows else with_rows(current, rows)
-    left = [step for step in steps if step.kind is Kind.STREAM and step not in cancelled]
     return Run(
         replace(work, current=done, in_flight=left, dead_since=work.died_at()),
         tuple(finished),
@@ -77,9 +80,8 @@ def _leads_to(work: Work, view: NodeView, step: Step) -> bool:
     return goal & PLACEMENT_MASK >= least
 
 
-def _is_pending(work: Work, step: Step) -> bool:
+def _is_pending(current: PartitionMap, step: Step) -> bool:
     """Whether the copies of a takeover are as its start leaves them."""
-    current = work.snapshot()
     try:
         number = current.keys.number(step.partition)
         return all(
@@ -89,9 +91,3 @@ def _is_pending(work: Work, step: Step) -> bool:
         )
     except KeyError:
         return False
-
-
-def _row(work: Work, number: int) -> dict[int, int]:
-    held = work.snapshot()
-    span = slice(int(held.offsets[number]), int(held.offsets[number + 1]))
-    return dict(zip(held.copy_nodes[span].tolist(), held.copy_codes[span].tolist(), strict=True))
