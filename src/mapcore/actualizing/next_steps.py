@@ -177,7 +177,9 @@ def next_steps_of_maps(
     """
     config = config or Config()
     pictures = {name: Picture(work) for name, work in works.items()}
-    view = _view(nodes, [held for picture in pictures.values() for held in picture.maps], gone)
+    view = NodeView.of(
+        nodes, [held for picture in pictures.values() for held in picture.maps], gone
+    )
     limits = Limits.from_config(config)
     admission = Admission(view, limits, nearest=config.source_choice == "nearest")
     prepared = []
@@ -216,13 +218,3 @@ def _room(
     underway = sum(len(situation.in_flight) for situation, _ in prepared)
     starting = sum(int(chosen.starts.sum()) for chosen in admitted)
     return Room(limits, underway + starting - sum(map(len, giving_way)))
-
-
-def _view(
-    nodes: Iterable[Node] | NodeView, maps: Sequence[PartitionMap], gone: Collection[str]
-) -> NodeView:
-    if not isinstance(nodes, NodeView):
-        return NodeView(nodes, maps, gone)
-    if nodes.covers(maps, gone):
-        return nodes
-    return NodeView((node for node in nodes.nodes if node is not None), maps, gone)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mapcore.actualizing.proposals import NodeFlag
 from mapcore.actualizing.volumes import Volumes
-from mapcore.cluster import Health, Mode, Node
+from mapcore.cluster import Cluster, Health, Mode, Node
 from mapcore.maps import NodeIndex, PartitionMap
 
 __all__ = ["NodeView"]
@@ -51,6 +51,21 @@ class NodeView:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @classmethod
+    def of(
+        cls,
+        nodes: Iterable[Node] | Cluster | NodeView,
+        maps: Iterable[PartitionMap],
+        gone: Collection[str] = (),
+    ) -> NodeView:
+        """Return a view of the nodes and of those of the maps: the same one, if it covers them."""
+        held = tuple(maps)
+        if isinstance(nodes, NodeView):
+            if nodes.covers(held, gone):
+                return nodes
+            return cls((node for node in nodes.nodes if node is not None), held, gone)
+        return cls(nodes.nodes if isinstance(nodes, Cluster) else nodes, held, gone)
 
     def covers(self, maps: Iterable[PartitionMap], gone: Collection[str]) -> bool:
         """Whether this view has all nodes of some maps, and knows what is gone."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from mapcore.actualizing.live import LiveMap, Underway
 from mapcore.actualizing.steps import Step
-from mapcore.cluster import Cluster, Settings
+from mapcore.actualizing.view import NodeView
+from mapcore.cluster import Cluster, Config, Node, Settings
 from mapcore.errors import ScheduleError
 from mapcore.maps import PartitionMap
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from mapcore.planning.plans import Plan
     from mapcore.planning.several_maps.plan import ClusterPlan
 
-__all__ = ["Whole", "Work", "works_of"]
+__all__ = ["Whole", "Work", "settled"]
 
 Whole: TypeAlias = "Cluster | Plan | ClusterPlan"
 """What says for itself which maps change, on which nodes, under which config."""
@@ -67,7 +68,27 @@ class Work:
         return self.current.dead_since if isinstance(self.current, LiveMap) else self.dead_since
 
 
-def works_of(whole: Mapping[str, Work] | Whole) -> tuple[Mapping[str, Work], Cluster | None]:
+def settled(
+    works: Mapping[str, Work] | Whole,
+    nodes: Iterable[Node] | Cluster | NodeView,
+    config: Config | None,
+    gone: Collection[str],
+) -> tuple[Mapping[str, Work], NodeView, Config]:
+    """Return the maps that change, by name, a view of their nodes, and the config in force.
+
+    A cluster or a plan says its nodes itself, and its config unless another one is given.
+
+    Raises:
+        ScheduleError: a cluster of which no map has both a current and a target map.
+    """
+    found, cluster = _works_of(works)
+    if cluster is not None:
+        nodes, config = cluster.nodes, config or cluster.config
+    maps = [held for work in found.values() for held in (work.snapshot(), work.target)]
+    return found, NodeView.of(nodes, maps, gone), config or Config()
+
+
+def _works_of(whole: Mapping[str, Work] | Whole) -> tuple[Mapping[str, Work], Cluster | None]:
     """Return the maps that change, by name, and the cluster that they are on, if it is said.
 
     Of a cluster these are the maps that have a current and a target map; of a plan, its own.

@@ -36,7 +36,7 @@ from mapcore.actualizing.scheduling.times import Times, find_times
 from mapcore.actualizing.steps import Step
 from mapcore.actualizing.throttles import Limits
 from mapcore.actualizing.view import NodeView
-from mapcore.actualizing.works import Whole, Work, works_of
+from mapcore.actualizing.works import Whole, Work, settled
 from mapcore.cluster import SOLE_MAP, Cluster, Config, Node, Settings
 from mapcore.errors import ScheduleError
 from mapcore.maps import PartitionMap
@@ -220,17 +220,11 @@ def schedule(
     if isinstance(current, PartitionMap | LiveMap):
         if target is None:
             raise ScheduleError("found no target map, expected one")
-        work = Work(current, target, tuple(in_flight), settings or Settings())
-        works: Mapping[str, Work] = {name: work}
-    else:
-        works, cluster = works_of(current)
-        if cluster is not None:
-            nodes, config = cluster.nodes, config or cluster.config
+        current = {name: Work(current, target, tuple(in_flight), settings or Settings())}
+    works, view, config = settled(current, nodes, config, gone)
     if not works:
         raise ScheduleError("found no maps, expected one at least")
-    config = config or Config()
     throttles = limits or Limits.from_config(config)
-    view = _view(nodes, works.values(), gone)
     stream_limits = limits_of(view, throttles)
     parts = parts_of(works, view, stream_limits, config, now)
     moves = join(parts)
@@ -294,16 +288,3 @@ def _find_times(
     reasons.sort(key=lambda reason: -reason.seconds)
     bound = max((reason.seconds for reason in reasons), default=0.0)
     return replace(found, bound_seconds=bound, reasons=tuple(reasons))
-
-
-def _view(
-    nodes: Iterable[Node] | Cluster | NodeView, works: Iterable[Work], gone: Collection[str]
-) -> NodeView:
-    maps = [held for work in works for held in (work.snapshot(), work.target)]
-    if isinstance(nodes, Cluster):
-        nodes = nodes.nodes
-    if isinstance(nodes, NodeView):
-        if nodes.covers(maps, gone):
-            return nodes
-        nodes = [node for node in nodes.nodes if node is not None]
-    return NodeView(nodes, maps, gone)

@@ -27,7 +27,7 @@ from mapcore.actualizing.verifying.rows import Row, Rows
 from mapcore.actualizing.verifying.timetable import Scheduled, Timetable, What
 from mapcore.actualizing.verifying.verdicts import Failure, Verification
 from mapcore.actualizing.view import NodeView
-from mapcore.actualizing.works import Whole, Work, works_of
+from mapcore.actualizing.works import Whole, Work, settled
 from mapcore.cluster import SOLE_MAP, Cluster, Config, MaxPeers, Node, Settings
 from mapcore.differences import MapDiff
 from mapcore.errors import MapError, TransitionError
@@ -134,21 +134,13 @@ def verify(
     if isinstance(current, PartitionMap | LiveMap):
         if target is None:
             raise MapError("found no target map, expected one")
-        work = Work(current, target, tuple(in_flight), settings or Settings())
-        works: Mapping[str, Work] = {name: work}
-    else:
-        works, cluster = works_of(current)
-        if cluster is not None:
-            nodes, config = cluster.nodes, config or cluster.config
-    listed = nodes.nodes if isinstance(nodes, Cluster) else tuple(nodes)
-    maps = [held for work in works.values() for held in (work.snapshot(), work.target)]
-    view = NodeView(listed, maps, gone)
+        current = {name: Work(current, target, tuple(in_flight), settings or Settings())}
+    works, view, config = settled(current, nodes, config, gone)
     ends = {each: Ends.of(each, work, view) for each, work in works.items()}
     try:
         timetable = Timetable(steps)
     except TransitionError as error:
         return Verification(0, 0, Failure("reading", "", "transitions", str(error)))
-    config = config or Config()
     grace = Grace(
         config.dead_grace_seconds, {each: work.died_at() for each, work in works.items()}, now
     )
