@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 __all__ = ["Certificate", "Objective"]
@@ -39,15 +40,23 @@ class Objective:
 class Certificate:
     """What was found of a plan by checkers that share no code with the planner."""
 
+    def _check(self) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
+        """Run the checkers; return objectives and faults."""
+        raise NotImplementedError
+
+    @cached_property
+    def _checked(self) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
+        return self._check()
+
     @property
     def objectives(self) -> tuple[Objective, ...]:
         """What the plan keeps small, the most important first."""
-        raise NotImplementedError
+        return self._checked[0]
 
     @property
     def faults(self) -> tuple[str, ...]:
         """What is wrong with the plan, which would be a bug in mapcore."""
-        raise NotImplementedError
+        return self._checked[1]
 
     @property
     def is_optimal(self) -> bool:

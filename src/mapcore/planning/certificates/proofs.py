@@ -40,16 +40,6 @@ class PlanCertificate(Certificate):
     _target: PartitionMap = field(repr=False)
     _work: Work = field(repr=False)
 
-    @cached_property
-    def objectives(self) -> tuple[Objective, ...]:
-        """What the plan keeps small, the most important first."""
-        return self._findings[0]
-
-    @cached_property
-    def faults(self) -> tuple[str, ...]:
-        """What is wrong with the plan, which would be a bug in mapcore."""
-        return self._findings[1]
-
     @property
     def gap(self) -> float | None:
         """How far a node is at most from its fair share of bytes or weight, as a part of it.
@@ -57,21 +47,26 @@ class PlanCertificate(Certificate):
         None where partitions are equal, and balance is proven. A node that holds a partition
         larger than its share counts as even.
         """
-        return self._findings[2]
+        return self._copies[2]
 
     def verify(self) -> bool:
         """Run the checkers again, and return whether the plan is proven sound and optimal."""
-        for name in ("_findings", "objectives", "faults"):
+        for name in ("_copies", "_checked"):
             self.__dict__.pop(name, None)
         return self.is_optimal
 
     @cached_property
-    def _findings(self) -> tuple[tuple[Objective, ...], tuple[str, ...], float | None]:
-        placed, placed_fault, gap = _check_copies(self._work)
-        placed[:1] = [*_with_copies_beyond(self._work, placed[:1]), *_check_rules(self._work)]
+    def _copies(self) -> tuple[list[Objective], str | None, float | None]:
+        return _check_copies(self._work)
+
+    def _check(self) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
+        """Run the checkers over copies, masters and target; return objectives and faults."""
+        found, placed_fault, _ = self._copies
+        missing = _with_copies_beyond(self._work, found[:1])
+        placed = [*missing, *_check_rules(self._work), *found[1:]]
         led, led_fault = _check_masters(self._work)
         faults = (placed_fault, led_fault, compare_target(self._target, self._work))
-        return (*placed, *led), tuple(fault for fault in faults if fault), gap
+        return (*placed, *led), tuple(fault for fault in faults if fault)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as a document of plain values."""

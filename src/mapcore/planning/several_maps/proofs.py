@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,18 +39,8 @@ class ClusterCertificate(Certificate):
     def __init__(self, plans: Mapping[str, Plan]) -> None:
         self._plans = plans
 
-    @cached_property
-    def objectives(self) -> tuple[Objective, ...]:
-        """What the plans keep small, the most important first."""
-        return self._findings[0]
-
-    @cached_property
-    def faults(self) -> tuple[str, ...]:
-        """What is wrong with the plans, which would be a bug in mapcore."""
-        return self._findings[1]
-
-    @cached_property
-    def _findings(self) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
+    def _check(self) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
+        """Run the checkers over all maps; return objectives and faults."""
         copies, copies_fault = _check_copies(list(self._plans.values()))
         led, led_fault = _check_masters(list(self._plans.values()))
         faults = [fault for fault in (copies_fault, led_fault) if fault]

@@ -129,26 +129,19 @@ class TierCertificate(Certificate):
     """How good a tier is, given which zone serves whom and which proxy serves which group."""
 
     def __init__(self, plan: TierFacts) -> None:
-        """Prove the plan, cell by cell."""
-        proofs = [check_placement(share.problem, share.placement) for share in plan.shares]
+        self._plan = plan
+
+    def _check(self) -> tuple[tuple[Objective, ...], tuple[str, ...]]:
+        """Prove the plan, cell by cell; return objectives and faults."""
+        proofs = [check_placement(share.problem, share.placement) for share in self._plan.shares]
         cells, nodes = proofs[:-1], proofs[-1:]
-        self._objectives = (
+        objectives = (
             _summed("imbalance of clients", cells, _IMBALANCE),
             _summed("proxies new to a client", cells, _MOVES),
             _summed("imbalance of nodes", nodes, _IMBALANCE),
             _summed("nodes new to a group", nodes, _MOVES),
         )
-        self._faults = tuple(proof.fault for proof in proofs if proof.fault)
-
-    @property
-    def objectives(self) -> tuple[Objective, ...]:
-        """What is kept small, the most important first."""
-        return self._objectives
-
-    @property
-    def faults(self) -> tuple[str, ...]:
-        """What is wrong with the plan, which would be a bug in mapcore."""
-        return self._faults
+        return objectives, tuple(proof.fault for proof in proofs if proof.fault)
 
 
 def _warnings(findings: TierFindings) -> Iterator[str]:
