@@ -21,52 +21,54 @@ public:
     // Give a node a copy more, for at most so many moves. Its end is a node above its most, or
     // with `from_any` any that is above its least.
     bool pull(Node into, int moves_most, bool from_any) {
-        start(into, moves_most);
         const Law &law = board_.law;
-        for (int moves = 0; moves <= moves_most; ++moves) {
-            auto &bucket = buckets_[static_cast<std::size_t>(moves)];
-            for (std::size_t i = 0; i < bucket.size(); ++i) {
-                const Node node = bucket[i];
-                if (distance_[at(node)] != moves) continue;
-                if (node != into && (from_any ? law.below(node) < 0 : law.above(node) > 0)) {
-                    if (apply_pull(into, node)) return true;
-                    continue;
-                }
-                if (moves == moves_most || ++expanded_ > EXPANDED_MOST) continue;
+        return search(
+            into, moves_most,
+            [&](Node node) { return from_any ? law.below(node) < 0 : law.above(node) > 0; },
+            [&](Node node) { return apply_pull(into, node); },
+            [&](Node node, int moves) {
                 board_.for_each_offer(node, [&](Slot slot, Node holder, std::int32_t) {
                     const int cost = moves + std::max(0, board_.moves_more(slot, node));
                     if (holder != into && cost <= moves_most) reach(holder, cost, slot, node, node);
                     return true;
                 });
-            }
-        }
-        return false;
+            });
     }
 
     // Take a copy from a node, for at most so many moves. Its end is a node below its least, or
     // with `into_any` any that is below its most.
     bool push(Node from, int moves_most, bool into_any) {
-        start(from, moves_most);
         const Law &law = board_.law;
-        for (int moves = 0; moves <= moves_most; ++moves) {
-            auto &bucket = buckets_[static_cast<std::size_t>(moves)];
-            for (std::size_t i = 0; i < bucket.size(); ++i) {
-                const Node node = bucket[i];
-                if (distance_[at(node)] != moves) continue;
-                if (node != from && (into_any ? law.above(node) < 0 : law.below(node) > 0)) {
-                    if (apply_push(from, node)) return true;
-                    continue;
-                }
-                if (moves == moves_most || ++expanded_ > EXPANDED_MOST) continue;
-                expand_push(node, moves, moves_most);
-            }
-        }
-        return false;
+        return search(
+            from, moves_most,
+            [&](Node node) { return into_any ? law.above(node) < 0 : law.below(node) > 0; },
+            [&](Node node) { return apply_push(from, node); },
+            [&](Node node, int moves) { expand_push(node, moves, moves_most); });
     }
 
 private:
     static constexpr std::int32_t EXPANDED_MOST = 100;
     static std::size_t at(Node node) { return static_cast<std::size_t>(node); }
+
+    // Reach nodes from one, the cheapest first, until a chain that ends at one of them can be made.
+    template <class IsEnd, class Apply, class Expand>
+    bool search(Node origin, int moves_most, IsEnd is_end, Apply apply, Expand expand) {
+        start(origin, moves_most);
+        for (int moves = 0; moves <= moves_most; ++moves) {
+            auto &bucket = buckets_[static_cast<std::size_t>(moves)];
+            for (std::size_t i = 0; i < bucket.size(); ++i) {
+                const Node node = bucket[i];
+                if (distance_[at(node)] != moves) continue;
+                if (node != origin && is_end(node)) {
+                    if (apply(node)) return true;
+                    continue;
+                }
+                if (moves == moves_most || ++expanded_ > EXPANDED_MOST) continue;
+                expand(node, moves);
+            }
+        }
+        return false;
+    }
 
     void start(Node node, int moves_most) {
         ++stamp_;
