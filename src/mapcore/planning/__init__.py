@@ -10,9 +10,9 @@
 Everything up to the two engines and after them is arrays made from the map's compact index; names
 and reasons are looked up when somebody asks for them.
 
-The rooms: `placing` has the engines and what limits them, `certificates` checks what they return,
-`reporting` says it in words and pictures, `several_maps` plans a cluster's maps together,
-`policies` lets a caller score copies, `partitioning` changes the number of partitions, `tiers`
-connects routers, `fanout` counts who talks to whom. The modules beside them are the way from a
-cluster to its plan.
+The rooms: `placing` has the engines and what limits them, `peers` those that keep to few peers,
+`certificates` checks what they return, `reporting` says it in words and pictures, `several_maps`
+plans a cluster's maps together, `policies` lets a caller score copies, `partitioning` changes the
+number of partitions, `tiers` connects routers, `fanout` counts who talks to whom. The modules
+beside them are the way from a cluster to its plan.
 """

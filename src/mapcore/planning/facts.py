@@ -19,6 +19,7 @@ from mapcore.planning.changes import ChangedCluster, Changes
 from mapcore.planning.moves import Drops, Moves, RoleChanges
 from mapcore.planning.nodes import ACTIVE
 from mapcore.planning.peers.outcome import PeersOutcome
+from mapcore.planning.peers.planned import Peers
 from mapcore.planning.placing.placement import Placement as PlacedCopies
 from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.roles import Roles, RolesProblem
@@ -26,8 +27,7 @@ from mapcore.planning.placing.rules import CompiledRules
 from mapcore.planning.placing.scatter import Scatter, measure_scatter
 from mapcore.planning.policies.policy import PolicyOutcome
 from mapcore.planning.problem import Asked, Start
-from mapcore.planning.reporting.peers import Peers
-from mapcore.planning.reporting.reasons import list_drops, list_moves, list_role_changes
+from mapcore.planning.reasons import list_drops, list_moves, list_role_changes
 from mapcore.planning.several_maps.sums import Standing
 from mapcore.planning.traffic import Traffic, traffic_of
 from mapcore.states import LEADING, Placement

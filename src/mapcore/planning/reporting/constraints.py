@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.planning.nodes import GONE, LEAVING, MAINTENANCE, NodeTable
+from mapcore.planning.peers.planned import Peers
 from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.rules import CompiledRules, match
 from mapcore.planning.problem import Asked
-from mapcore.planning.reporting.peers import Peers
 
 __all__ = ["CONSTRAINTS", "Constraint", "Situation"]
 

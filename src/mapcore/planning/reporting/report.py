@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from mapcore.maps import PartitionMap
 from mapcore.planning.nodes import ACTIVE, MAINTENANCE
+from mapcore.planning.peers.planned import fewest_of
+from mapcore.planning.peers.streams import temporary_streams
 from mapcore.planning.reporting import charts
 from mapcore.planning.reporting.charts import bytes_text
 from mapcore.planning.reporting.conflicts import are_soon_found
-from mapcore.planning.reporting.peers import fewest_of
-from mapcore.planning.reporting.streams import temporary_streams
 from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:

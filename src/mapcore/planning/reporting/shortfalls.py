@@ -16,11 +16,11 @@ from mapcore.cluster import Health, Mode
 from mapcore.planning.certificates.peers import count_peers
 from mapcore.planning.nodes import ACTIVE, LEAVING, MAINTENANCE
 from mapcore.planning.peers.outcome import sufficient_peers
+from mapcore.planning.peers.planned import fewest_of
 from mapcore.planning.placing.measures import room_to_share
 from mapcore.planning.placing.restrictions import unmet_pins
 from mapcore.planning.placing.rule_breaks import explain_breaks
 from mapcore.planning.reporting.charts import bytes_text
-from mapcore.planning.reporting.peers import fewest_of
 from mapcore.states import PLACEMENT_MASK, Placement
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from mapcore._kernels import _planning
 from mapcore.maps import PartitionMap
 from mapcore.planning.moves import Drops, Moves, Names, Reason, RoleChanges
 from mapcore.planning.nodes import MAINTENANCE
+from mapcore.planning.peers.planned import Peers
+from mapcore.planning.peers.streams import sources_among_peers
 from mapcore.planning.placing.measures import room_to_share
 from mapcore.planning.placing.placement_problem import PlacementProblem
 from mapcore.planning.placing.roles import RolesProblem
 from mapcore.planning.problem import Asked, Flag, Start
-from mapcore.planning.reporting.peers import Peers
-from mapcore.planning.reporting.streams import sources_among_peers
 from mapcore.states import LEADING, PLACEMENT_MASK, Placement
 
 __all__ = ["list_drops", "list_moves", "list_role_changes"]

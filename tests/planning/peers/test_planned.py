@@ -15,8 +15,8 @@ from mapcore import PartitionMap, Placement, state_code
 from mapcore.cluster import MaxPeers, Settings
 from mapcore.planning.certificates.peers import count_peers
 from mapcore.planning.fanout.facts import Reading
+from mapcore.planning.peers.planned import Peers
 from mapcore.planning.problem import Asked
-from mapcore.planning.reporting.peers import Peers
 from tests.planning.fanout.clusters import cluster_in_zones
 
 MASTER, SLAVE = state_code(Placement.MASTER), state_code(Placement.SLAVE)

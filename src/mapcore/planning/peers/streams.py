@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore.planning.reporting.peers import Peers
+from mapcore.planning.peers.planned import Peers
 from mapcore.states import PLACEMENT_MASK, Placement
 
 __all__ = ["TemporaryStreams", "sources_among_peers", "temporary_streams"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import mapcore
-from mapcore.planning.reporting.streams import temporary_streams
+from mapcore.planning.peers.streams import temporary_streams
 from tests.planning.peers.test_plans import cluster
 
 

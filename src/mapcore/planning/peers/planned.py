@@ -1,4 +1,4 @@
-"""Which copies a plan could not place elsewhere, or had to move, to keep within `maxPeers`."""
+"""Who exchanges data with whom in a planned map, and what `maxPeers` leaves free beside that."""
 
 from __future__ import annotations
 
