@@ -8,6 +8,7 @@ afterwards: those streams are temporary, and are counted apart.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,13 +79,10 @@ def sources_among_peers(
 
 def _few_each(able: list[list[int]], nodes: list[int]) -> list[int]:
     """Choose one of those that are able for each node, so that none streams to many others."""
-    partners: dict[int, set[int]] = {}
+    partners: defaultdict[int, set[int]] = defaultdict(set)
     chosen = []
     for sources, node in zip(able, nodes, strict=True):
-        source = min(
-            sources,
-            key=lambda each: len(partners.setdefault(each, set()) | {node}),
-        )
+        source = min(sources, key=lambda each: len(partners[each]) + (node not in partners[each]))
         partners[source].add(node)
         chosen.append(source)
     return chosen
