@@ -37,6 +37,7 @@ def test_halving_takes_doubling_back() -> None:
     [
         (made("am", "bm"), 3, "found 2 partitions and 3 wanted"),
         (made("am", "bm"), 0, "expected one to be a multiple"),
+        (made("am", "bm"), 1 << 40, "expected 1 to 2147483647"),
         (made("am", "bm"), 1, "move them together first"),
         (
             PartitionMap.from_copies([[]], "a", keys=RangeKeys([KeyRange.from_name("-")])),

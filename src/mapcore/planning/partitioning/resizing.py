@@ -33,8 +33,8 @@ def resized(held: PartitionMap, partition_count: int, *, gather: bool = False) -
             is a target, to which copies are moved first.
 
     Raises:
-        MapError: the map has ranges, neither number is a multiple of the other, or partitions that
-            become one differ and are not to be gathered.
+        MapError: the map has ranges, neither number is a multiple of the other, more than 2**31 - 1
+            are asked for, or partitions that become one differ and are not to be gathered.
     """
     if not isinstance(held.keys, HashKeys):
         raise MapError(f"found a map over {held.keys!r}, expected hash partitions")
@@ -69,9 +69,8 @@ def copies_to_gather(held: PartitionMap, target: PartitionMap) -> int:
 
 def expanded(held: PartitionMap, partition_count: int) -> PartitionMap:
     """Return the map with so many times more partitions, its copies where they are."""
-    parts = partition_count // held.partition_count
-    rows = np.arange(partition_count) % held.partition_count
-    grown = _rows(held, rows, HashKeys(partition_count))
+    keys, parts = HashKeys(partition_count), partition_count // held.partition_count
+    grown = _rows(held, np.arange(partition_count) % held.partition_count, keys)
     shares: dict[str, Any] = {}
     if grown.sizes is not None:
         shares["sizes"] = grown.sizes // parts
