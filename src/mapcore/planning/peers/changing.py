@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore._kernels import _peer_changes, _peers
-from mapcore.planning.peers.fresh import PeersPlacement, grade_of, place_fresh
+from mapcore.planning.peers.fresh import PeersPlacement, place_fresh
+from mapcore.planning.peers.grading import grade_of, peer_counts
 from mapcore.planning.peers.matching import matched
-from mapcore.planning.peers.outcome import peer_counts
 from mapcore.planning.peers.problem import PeersProblem, limits_of
 from mapcore.planning.placing.placement import spread_excess
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from mapcore._kernels import _peers
 from mapcore.planning.fanout.lower_bounds import Loads, fewest_peers
+from mapcore.planning.peers.grading import grade_of, peer_counts, uneven_masters
 from mapcore.planning.peers.lines import cells, lines
 from mapcore.planning.peers.problem import PeersProblem, limits_of
 from mapcore.planning.peers.rings import sweep_rings
-from mapcore.planning.placing.placement import spread_excess
 from mapcore.planning.placing.roles import RolesProblem, assign_roles
 
 _LEAST_STEPS: Final = 1_000_000
@@ -31,7 +31,7 @@ _LITTLE: Final = 64  # a part of the copies
 _LITTLE_COPIES: Final = 1000
 _FEW_COPIES: Final = 50_000  # of which all placements are looked at
 
-__all__ = ["PeersPlacement", "grade_of", "place_fresh", "uneven_masters"]
+__all__ = ["PeersPlacement", "place_fresh"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,23 +135,9 @@ def _used_peers(problem: PeersProblem, rows: NDArray[np.int32], max_peers: int) 
 
     The more peers a node has, the less falls on each of them when it fails.
     """
-    peers = np.zeros(len(problem.may_lead), np.int32)
-    _peers.count_peers(rows, problem.every_pair, peers)
+    peers = peer_counts(rows, len(problem.may_lead), every_pair=problem.every_pair)
     most = max_peers * int(np.count_nonzero(peers))
     return 4 * int(peers.sum()) // max(1, most)
-
-
-def uneven_masters(problem: PeersProblem, rows: NDArray[np.int32], max_peers: int) -> int:
-    """Return how many masters are outside shares, where they cannot be chosen afterwards."""
-    if problem.every_pair or not rows.size:
-        return 0
-    peers = np.zeros(len(problem.may_lead), np.int32)
-    _peers.count_peers(rows, True, peers)
-    if int(peers.max(initial=0)) <= max_peers:
-        return 0
-    led = np.bincount(rows[:, 0][rows[:, 0] >= 0], minlength=len(peers))
-    outside = np.maximum(led - problem.masters_most, problem.masters_least - led)
-    return int(outside.clip(min=0).sum())
 
 
 def _fewest_peers(problem: PeersProblem) -> int:
@@ -200,14 +186,3 @@ def _with_leaders_first(problem: PeersProblem) -> NDArray[np.int32]:
     )
     order = np.argsort(~roles.is_master, axis=1, kind="stable")
     return np.ascontiguousarray(np.take_along_axis(rows, order, axis=1))
-
-
-def grade_of(problem: PeersProblem, rows: NDArray[np.int32]) -> tuple[int, ...]:
-    """Return what goes before peers: copies that are missing, rules broken, and the spread."""
-    placement = problem.placement
-    missing = int(np.count_nonzero(rows < 0))
-    shares = problem.class_shares[problem.classes.numbers].astype(np.int64)
-    if placement.rules is not None:
-        parts = placement.rules.costs(rows, placement.levels, shares)
-        return missing, *parts.sum(axis=0).tolist()
-    return missing, *spread_excess(placement, rows)

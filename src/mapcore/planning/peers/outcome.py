@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from mapcore._kernels import _peers
 from mapcore.planning.peers.fresh import place_fresh
+from mapcore.planning.peers.grading import peer_counts
 from mapcore.planning.peers.problem import PeersProblem
 from mapcore.planning.placing.roles import RolesProblem
 
-__all__ = ["PeersOutcome", "peer_counts", "sufficient_peers"]
+__all__ = ["PeersOutcome", "sufficient_peers"]
 
 _MOST_TRIED: Final = 12  # numbers of peers, in search of one that suffices
 _MOST_COPIES: Final = 1_000_000  # up to which that is searched
@@ -52,19 +52,6 @@ class PeersOutcome:
             return replace(wanted, preferred=leaders)
         is_leader = (wanted.placed == leaders) & (wanted.placed >= 0)
         return replace(wanted, candidates=is_leader)
-
-
-def peer_counts(rows: NDArray[np.int32], node_count: int, *, every_pair: bool) -> NDArray[np.int32]:
-    """Return how many peers each node has; int32 by node.
-
-    Args:
-        rows: int32, partitions by copies, -1 for none; column 0 is the master's.
-        node_count: how many nodes there are.
-        every_pair: whether all copies of a partition are peers, not its master and slaves alone.
-    """
-    peers = np.zeros(node_count, np.int32)
-    _peers.count_peers(np.ascontiguousarray(rows), every_pair, peers)
-    return peers
 
 
 def sufficient_peers(problem: PeersProblem, at_least: int, at_most: int) -> int | None:

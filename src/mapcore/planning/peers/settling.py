@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapcore.planning.peers.changing import change_peers, rows_that_stay
-from mapcore.planning.peers.fresh import PeersPlacement, grade_of, place_fresh, uneven_masters
-from mapcore.planning.peers.outcome import peer_counts
+from mapcore.planning.peers.fresh import PeersPlacement, place_fresh
+from mapcore.planning.peers.grading import grade_of, peer_counts, uneven_masters
 from mapcore.planning.peers.problem import PeersProblem
 from mapcore.planning.placing.placement_problem import PlacementProblem
 
@@ -66,9 +66,11 @@ def _changed(
 ) -> NDArray[np.int32]:
     """Return what changes make of the current copies, or these where that is no better."""
     found: PeersPlacement = change_peers(problem, masters, interrupt=interrupt)
+    if found.is_whole:
+        return found.nodes
     stays = rows_that_stay(problem, masters)
     is_all = np.count_nonzero(stays >= 0) == np.count_nonzero(problem.relaxed >= 0)
-    if found.is_whole or not is_all or _grade(problem, found.nodes) < _grade(problem, stays):
+    if not is_all or _grade(problem, found.nodes) < _grade(problem, stays):
         return found.nodes
     return stays
 
